@@ -1,0 +1,1 @@
+"""Flightworthy, the release plane for machine-learning models: decides, proves and undoes. No Airflow in here."""
