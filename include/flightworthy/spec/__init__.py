@@ -1,0 +1,33 @@
+"""What model.yaml says, as types: a model's standing order. Files are read by ``flightworthy.adapters.spec_files``."""
+
+from flightworthy.spec.sections import (
+    LOWER_IS_BETTER,
+    METRICS,
+    Dataset,
+    Drift,
+    Evaluation,
+    EventTime,
+    Feature,
+    Gate,
+    ReleasePlan,
+    Schedule,
+    Source,
+    Training,
+)
+from flightworthy.spec.standing import Spec
+
+__all__ = [
+    "LOWER_IS_BETTER",
+    "METRICS",
+    "Dataset",
+    "Drift",
+    "Evaluation",
+    "EventTime",
+    "Feature",
+    "Gate",
+    "ReleasePlan",
+    "Schedule",
+    "Source",
+    "Spec",
+    "Training",
+]
