@@ -1,0 +1,57 @@
+"""A release: the course of a challenger to champion or refusal, and the one row per model that says where it stands.
+
+Decisions are pure functions from row to row (``transitions``). The verbs write their result by compare-and-swap on
+``generation``: of two decisions made on the same row one happens, and the other is told which. Making it so is the
+deployer's work.
+"""
+
+from flightworthy.release.rows import (
+    Deployment,
+    Observation,
+    Outcome,
+    Phase,
+    Release,
+    ReleaseStore,
+    Slot,
+    Strategy,
+    Target,
+    release_id,
+)
+from flightworthy.release.transitions import (
+    Cause,
+    draft,
+    entered,
+    promoted,
+    requested,
+    returned,
+    served,
+    way_back_from,
+    withdrawn,
+)
+from flightworthy.release.verbs import conflict, outcome, propose, roll_back
+
+__all__ = [
+    "Cause",
+    "Deployment",
+    "Observation",
+    "Outcome",
+    "Phase",
+    "Release",
+    "ReleaseStore",
+    "Slot",
+    "Strategy",
+    "Target",
+    "conflict",
+    "draft",
+    "entered",
+    "outcome",
+    "promoted",
+    "propose",
+    "release_id",
+    "requested",
+    "returned",
+    "roll_back",
+    "served",
+    "way_back_from",
+    "withdrawn",
+]

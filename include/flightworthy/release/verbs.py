@@ -1,0 +1,138 @@
+"""What people and tasks may ask of a model's row, each one compare-and-swap with its ledger entry."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from flightworthy.errors import Conflict, ReleaseRefused
+from flightworthy.ledger import Entry
+from flightworthy.release.rows import Deployment, Outcome, Phase, Release, ReleaseStore
+from flightworthy.release.transitions import Cause, draft, requested, returned, way_back_from, withdrawn
+
+
+def propose(
+    store: ReleaseStore, release: Release, *, actor: str, reason: str, now: datetime, again: bool = False
+) -> Deployment:
+    """Ask for ``release`` to become champion; the row as it stands after.
+
+    Idempotent: a release that is on its course, or is the champion, is left there. One that was withdrawn or rolled
+    back stays so unless ``again``. Raises Conflict while another release of the model is on its course.
+    """
+    store.add_release(release)
+    row = store.deployment(release.model)
+    if release.id in (row.champion, row.challenger):
+        return row
+    if row.phase is not Phase.STEADY:
+        raise _busy(row, release.id)
+    ended = outcome(store, release.id)
+    if ended is not None and not again:
+        raise _ended_before(release, ended)
+    after = requested(row, release.id, now)
+    return store.swap(row, after, draft(row, after, "proposed", Cause(actor=actor, reason=reason, at=now)))
+
+
+def roll_back(
+    store: ReleaseStore, model: str, *, to: str | None = None, actor: str, reason: str, now: datetime
+) -> Deployment:
+    """Go back to the previous release, or to the release ``to``; the row as it stands after.
+
+    While a challenger is on its course this withdraws it. To a warm release it is one change of the row; a cold one is
+    started again first (phase ``returning``), and the champion serves until it is healthy.
+    """
+    row = store.deployment(model)
+    if row.challenger is not None:
+        return _call_off(store, row, to, Cause(actor=actor, reason=reason, at=now))
+    target = to or row.previous
+    if target is None or row.champion is None:
+        raise _no_way_back(row)
+    if target == row.champion:
+        return row
+    if (found := store.release(target)).model != model:
+        raise ReleaseRefused(f"{target} is a release of {found.model}, not of {model}", release=target, model=model)
+    seen = store.observation(model)
+    if row.slot_of(target) is None or seen is None or target not in seen.healthy:
+        after = requested(row, target, now, phase=Phase.RETURNING)
+        return store.swap(row, after, draft(row, after, "returning", Cause(actor=actor, reason=reason, at=now)))
+    after = returned(row, target, way_back_from(store.history(model), target), now)
+    return store.swap(row, after, draft(row, after, "rolled_back", Cause(actor=actor, reason=reason, at=now)))
+
+
+def outcome(store: ReleaseStore, release: str) -> Outcome | None:
+    """How the latest course of a release ended; None while it is on it, or if it was never proposed."""
+    found: Outcome | None = None
+    for entry in store.history(store.release(release).model):
+        if entry.action in ("proposed", "returning") and entry.to_release == release:
+            found = None
+        kind = _ending(entry, release)
+        if kind is not None:
+            found = Outcome(
+                release_id=release, kind=kind, reason=entry.reason, generation=entry.generation, at=entry.at
+            )
+    return found
+
+
+def _call_off(store: ReleaseStore, row: Deployment, to: str | None, cause: Cause) -> Deployment:
+    if row.phase is Phase.RETURNING and to in (None, row.challenger):
+        return row
+    if to not in (None, row.champion):
+        raise _busy(row, str(to))
+    after = withdrawn(row, cause.at)
+    return store.swap(row, after, draft(row, after, "withdrawn", cause))
+
+
+def _ending(entry: Entry, release: str) -> Literal["promoted", "withdrawn", "rolled_back"] | None:
+    if entry.action == "withdrawn":
+        return "withdrawn" if entry.from_release == release else None
+    if entry.action not in ("promoted", "rolled_back"):
+        return None
+    if entry.to_release == release:
+        return "promoted"
+    return "rolled_back" if entry.action == "rolled_back" and entry.from_release == release else None
+
+
+def conflict(before: Deployment, found: Deployment, winner: Entry | None) -> Conflict:
+    """What the loser of two decisions on one row is told."""
+    by = f"{winner.actor} {winner.action} {winner.to_release or 'nothing'}" if winner else "Another decision"
+    return Conflict(
+        f"{before.model} was left alone: expected generation {before.generation}, found {found.generation}. "
+        f"{by} first; look at `flightworthy status {before.model}` and decide again.",
+        model=before.model,
+        expected=before.generation,
+        found=found.generation,
+        winner=winner.actor if winner else None,
+    )
+
+
+def _busy(row: Deployment, wanted: str) -> Conflict:
+    return Conflict(
+        f"{wanted} was not taken up: {row.challenger} is on its course ({row.phase}, "
+        f"{row.challenger_share} % of traffic, generation {row.generation}). "
+        f"Wait for its end and propose again, or withdraw it with `flightworthy rollback {row.model}`.",
+        model=row.model,
+        challenger=row.challenger,
+        found=row.generation,
+    )
+
+
+def _no_way_back(row: Deployment) -> ReleaseRefused:
+    why = f"{row.champion} is the only release that ever served it" if row.champion else "nothing was ever released"
+    return ReleaseRefused(
+        f"{row.model} cannot go back: {why}. Name a release with --to, or deploy another version.",
+        model=row.model,
+        champion=row.champion,
+    )
+
+
+def _ended_before(release: Release, ended: Outcome) -> ReleaseRefused:
+    what_next = (
+        f"It served before: go back to it with `flightworthy rollback {release.model} --to {release.id}`."
+        if ended.kind == "promoted"
+        else "The same release gets the same answer; deploy another version, or propose it again explicitly."
+    )
+    return ReleaseRefused(
+        f"{release.id} was not taken up: it was {ended.kind.replace('_', ' ')} at {ended.at:%Y-%m-%d %H:%M} UTC "
+        f"({ended.reason}). {what_next}",
+        release=release.id,
+        outcome=ended.kind,
+    )
