@@ -88,6 +88,8 @@ class Ingested:
     """Partitions of ``version`` that no suite has passed yet, also those of a run that died before its check."""
     stood: bool
     """The run's own partition was there already with the same content; nothing was written for it."""
+    unplaced: tuple[str, ...]
+    """Rows of the source that belong to no partition; each with its line, and why."""
 
 
 class Split(StrEnum):
@@ -126,6 +128,9 @@ class PartitionSource(Protocol[ReadT_co]):
 
     def read(self, keys: Sequence[str]) -> Mapping[str, ReadT_co | PartitionRefused]:
         """Each key's content, or why it cannot be read without guessing. A file is read once for all its keys."""
+
+    def unplaced(self) -> Sequence[str]:
+        """Rows of what was read so far that belong to no partition; each with its line, and why."""
 
 
 class DatasetStore(Protocol[KeptT_contra]):
@@ -194,6 +199,7 @@ def ingest(
         written=written,
         unchecked=tuple(each for each in version.partitions if not store.has_passed(each)),
         stood=own not in {each.key for each in written},
+        unplaced=tuple(source.unplaced()),
     )
 
 
