@@ -1,0 +1,1 @@
+"""The whole line on one machine: the processes, the data that arrives, the requests, and the tour through them."""
