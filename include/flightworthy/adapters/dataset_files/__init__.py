@@ -1,0 +1,228 @@
+"""Keeps dataset versions as files: Parquet with a manifest, each partition version whole or not there at all.
+
+::
+
+    <root>/<model>/partitions/<key>/revisions.json          which contents the partition has had, the newest last
+    <root>/<model>/partitions/<key>/<digest>/data.parquet
+    <root>/<model>/partitions/<key>/<digest>/manifest.json
+    <root>/<model>/partitions/<key>/<digest>/passed.json    once a suite has passed it
+    <root>/<model>/quarantine/<key>/<digest>/reason.json    and its data.parquet, unless it could not be read
+    <root>/<model>/versions/<digest>.json                   what a dataset version is made of
+
+Folders carry the first twelve characters of a digest, files all of it. A process may be killed at any instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
+
+from flightworthy.adapters.dataset_files import writing
+from flightworthy.adapters.dataset_files.content import digest_of, frame_of, plain, united
+from flightworthy.dataset import DatasetVersion, PartitionVersion, Quarantined, Split, split_of
+from flightworthy.errors import ArtifactRefused, PartitionRefused
+
+__all__ = ["DatasetFiles"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetFiles:
+    """A `flightworthy.dataset.DatasetStore` of `pyarrow.Table` under the folder ``root``."""
+
+    root: Path
+
+    def current(self, model: str) -> dict[str, PartitionVersion]:
+        return {key: versions[-1] for key in self.keys(model) if (versions := self.revisions(model, key))}
+
+    def keys(self, model: str) -> list[str]:
+        """Every key that ever had a partition, in time order."""
+        return sorted(writing.name_of(path) for path in writing.folders(self.root / model / "partitions"))
+
+    def revisions(self, model: str, key: str) -> list[PartitionVersion]:
+        """Every content of ``key`` that is not in quarantine, the current one last."""
+        folder = self._key_folder(model, key)
+        versions = []
+        for revision in writing.read_json(folder / "revisions.json", default=[]):
+            manifest = writing.read_json(folder / revision["digest"][:12] / "manifest.json", default=None)
+            if manifest is not None:
+                versions.append(_partition(manifest))
+        return versions
+
+    def digest(self, content: pa.Table) -> str:
+        """Of the columns' names, types and cells; whatever wrote them, and however they were cut into chunks."""
+        return digest_of(plain(content))
+
+    def write(
+        self, model: str, key: str, content: pa.Table, *, sources: Sequence[str], now: datetime
+    ) -> PartitionVersion:
+        table = plain(content)
+        partition = PartitionVersion(model=model, key=key, digest=digest_of(table), rows=table.num_rows)
+        folder = self._folder(partition)
+        with self._locked(model):
+            if not folder.exists():
+                manifest = _manifest(partition, table, sources, now)
+                with writing.new_folder(folder) as making:
+                    parquet.write_table(table, making / "data.parquet", compression="zstd")
+                    writing.write_json(making / "manifest.json", manifest)
+            # The content first: a name in the list without its folder would be a partition lost.
+            self._add_revision(partition, now)
+        return partition
+
+    def read(self, partition: PartitionVersion) -> pd.DataFrame:
+        """One partition's rows. Raises `ArtifactRefused` if the stored rows are not those of the digest."""
+        return frame_of(self._table(partition))
+
+    def frame(self, version: DatasetVersion) -> pd.DataFrame:
+        """All rows of a dataset version in time order; a column's type is the one that holds it in every partition."""
+        return frame_of(united([self._table(partition) for partition in version.partitions]))
+
+    def splits(
+        self, version: DatasetVersion, *, entity: str, holdout: float, validation: float
+    ) -> dict[Split, pd.DataFrame]:
+        """The rows to train on, to choose a trial by and to judge on; no entity is in two of them."""
+        frame = self.frame(version)
+        sides = frame[entity].map(lambda each: split_of(each, holdout=holdout, validation=validation))
+        return {split: frame[sides == split].reset_index(drop=True) for split in Split}
+
+    def record(self, version: DatasetVersion) -> None:
+        file = self.root / version.model / "versions" / f"{version.digest[:12]}.json"
+        if not file.exists():
+            partitions = [{"key": each.key, "digest": each.digest, "rows": each.rows} for each in version.partitions]
+            said = {"digest": version.digest, "model": version.model, "partitions": partitions}
+            writing.replace_json(file, said)
+
+    def version(self, model: str, digest: str) -> DatasetVersion:
+        """A recorded dataset version by its digest (or the first twelve characters of it)."""
+        file = self.root / model / "versions" / f"{digest[:12]}.json"
+        said = writing.read_json(file, default=None)
+        if said is None or not said["digest"].startswith(digest):
+            raise ArtifactRefused(
+                f"{model} has no dataset version {digest[:12]}: {file} is missing or another's. "
+                "Run ingest again; it names the versions it makes.",
+                model=model,
+                digest=digest,
+            )
+        partitions = tuple(PartitionVersion(model=model, **each) for each in said["partitions"])
+        return DatasetVersion(model=model, as_of=partitions[-1].key if partitions else "", partitions=partitions)
+
+    def has_passed(self, partition: PartitionVersion) -> bool:
+        return (self._folder(partition) / "passed.json").exists()
+
+    def mark_passed(self, partition: PartitionVersion, *, suite: str, now: datetime) -> None:
+        writing.replace_json(self._folder(partition) / "passed.json", {"suite": suite, "passed_at": now.isoformat()})
+
+    def quarantined(self, model: str) -> list[Quarantined]:
+        return [
+            _quarantined(said, folder)
+            for key_folder in writing.folders(self.root / model / "quarantine")
+            for folder in writing.folders(key_folder)
+            if (said := writing.read_json(folder / "reason.json", default=None)) is not None
+        ]
+
+    def quarantine(
+        self, partition: PartitionVersion, *, reason: str, objections: Sequence[str], now: datetime
+    ) -> Quarantined:
+        before, after = (
+            self._folder(partition),
+            self._quarantine_folder(partition.model, partition.key, partition.digest),
+        )
+        with self._locked(partition.model):
+            if before.exists() and after.exists():
+                writing.remove_folder(before)
+            elif before.exists():
+                # The reason first: one rename then moves both, so that nothing is ever refused without saying why.
+                said = _reason(partition.model, partition.key, partition.digest, reason, objections, now)
+                writing.replace_json(before / "reason.json", said)
+                writing.move_folder(before, after)
+        return _quarantined(writing.read_json(after / "reason.json"), after)
+
+    def refuse(self, model: str, key: str, refusal: PartitionRefused, *, now: datetime) -> Quarantined:
+        digest = str(refusal.facts.get("digest") or writing.sha256(refusal.message.encode()))
+        folder = self._quarantine_folder(model, key, digest)
+        with self._locked(model):
+            if not folder.exists():
+                with writing.new_folder(folder) as making:
+                    said = _reason(model, key, digest, refusal.message, [refusal.message], now)
+                    writing.write_json(making / "reason.json", said)
+        return _quarantined(writing.read_json(folder / "reason.json"), folder)
+
+    def _table(self, partition: PartitionVersion) -> pa.Table:
+        file = self._folder(partition) / "data.parquet"
+        table = parquet.read_table(file, partitioning=None) if file.exists() else None
+        if table is None or digest_of(plain(table)) != partition.digest:
+            what = "is not there" if table is None else "holds other rows than when it was written"
+            raise ArtifactRefused(
+                f"{file} {what}: partition {partition.key} of {partition.model} was {partition.digest[:12]}. "
+                "Remove its folder and run ingest again to take it from its source.",
+                model=partition.model,
+                key=partition.key,
+                digest=partition.digest,
+            )
+        return table
+
+    def _add_revision(self, partition: PartitionVersion, now: datetime) -> None:
+        file = self._key_folder(partition.model, partition.key) / "revisions.json"
+        revisions = writing.read_json(file, default=[])
+        if not revisions or revisions[-1]["digest"] != partition.digest:
+            writing.replace_json(file, [*revisions, {"digest": partition.digest, "ingested_at": now.isoformat()}])
+
+    def _key_folder(self, model: str, key: str) -> Path:
+        return self.root / model / "partitions" / writing.folder_name(key)
+
+    def _folder(self, partition: PartitionVersion) -> Path:
+        return self._key_folder(partition.model, partition.key) / partition.digest[:12]
+
+    def _quarantine_folder(self, model: str, key: str, digest: str) -> Path:
+        return self.root / model / "quarantine" / writing.folder_name(key) / digest[:12]
+
+    @contextmanager
+    def _locked(self, model: str) -> Iterator[None]:
+        with writing.locked(self.root / model):
+            yield
+
+
+def _manifest(partition: PartitionVersion, table: pa.Table, sources: Sequence[str], now: datetime) -> dict[str, Any]:
+    return {
+        "model": partition.model,
+        "key": partition.key,
+        "digest": partition.digest,
+        "rows": partition.rows,
+        "columns": {column.name: str(column.type) for column in table.schema},
+        "sources": list(sources),
+        "ingested_at": now.isoformat(),
+    }
+
+
+def _partition(manifest: Mapping[str, Any]) -> PartitionVersion:
+    return PartitionVersion(**{name: manifest[name] for name in ("model", "key", "digest", "rows")})
+
+
+def _reason(model: str, key: str, digest: str, reason: str, objections: Sequence[str], now: datetime) -> dict[str, Any]:
+    return {
+        "model": model,
+        "key": key,
+        "digest": digest,
+        "reason": reason,
+        "objections": list(objections),
+        "quarantined_at": now.isoformat(),
+    }
+
+
+def _quarantined(said: Mapping[str, Any], folder: Path) -> Quarantined:
+    return Quarantined(
+        model=said["model"],
+        key=said["key"],
+        digest=said["digest"],
+        reason=said["reason"],
+        objections=tuple(said["objections"]),
+        quarantined_at=datetime.fromisoformat(said["quarantined_at"]),
+        uri=str(folder),
+    )
