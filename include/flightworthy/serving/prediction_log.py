@@ -1,0 +1,168 @@
+"""The prediction log: what was asked and answered, by which version; written beside the answer, never before it.
+
+One file per process under ``predictions/<model>/``, rotated by size, named ``<UTC start>-<random>-<number>.jsonl``.
+JSON lines in UTF-8, one line for each row of a request::
+
+    {"at": "2026-01-05T12:00:00.123456Z",   when the answer was made, UTC
+     "request_id": "…",                     as in the answer's x-request-id; rows of one request share it, in order
+     "entity": "…" or null,                 the request's x-entity-id
+     "release": "diagnosis-3-1a2b3c4d",
+     "version": "3",                        the registered model version
+     "arm": "a" or null,                    which of the two slots answered
+     "features": {"age": 51, …},            as the client sent them, null where it sent null
+     "prediction": 0.25}                    P(positive)
+
+A last line without its newline is still being written: leave it for the next look. Rows are on disk within a second; a
+graceful stop writes them all. When the disk cannot keep up or is full, rows are dropped and counted, and answers go on.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import FileIO
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from flightworthy.serving.contract import Row
+
+__all__ = ["Answer", "PredictionLog"]
+
+FLUSH_SECONDS: Final = 0.5
+BATCH_ROWS: Final = 1_000
+"""Rows written at a stretch, which bounds the memory of their text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answered request: rows in the contract's order, and a prediction for each."""
+
+    request_id: str
+    entity: str | None
+    at: datetime
+    rows: Sequence[Row]
+    predictions: Sequence[float]
+
+
+class PredictionLog:
+    """A bounded queue and one writer thread. ``append`` never blocks and never raises."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        names: Sequence[str],
+        stamp: dict[str, Any],
+        max_pending_rows: int = 50_000,
+        max_file_bytes: int = 64 << 20,
+    ) -> None:
+        """``stamp``: what is the same on every line (release, version, arm). Creates ``folder``; raises OSError."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._names = tuple(names)
+        self._stamp = stamp
+        self._max_pending_rows = max_pending_rows
+        self._max_file_bytes = max_file_bytes
+        self._queue: deque[Answer] = deque()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._pending = 0
+        self._written = 0
+        self._dropped = 0
+        self._stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+        self._files = 0
+        self._encoder = msgspec.json.Encoder()
+        self._file: FileIO | None = self._open()
+        self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
+        self._thread.start()
+
+    @property
+    def written(self) -> int:
+        """Rows on disk."""
+        return self._written
+
+    @property
+    def dropped(self) -> int:
+        """Rows that were answered and could not be kept."""
+        return self._dropped
+
+    def append(self, answer: Answer) -> None:
+        """Hand over one answer; it is dropped, and counted, when too much is waiting already."""
+        rows = len(answer.rows)
+        with self._lock:
+            if self._stopping or self._pending + rows > self._max_pending_rows:
+                self._dropped += rows
+                return
+            self._pending += rows
+            self._queue.append(answer)
+
+    def close(self) -> None:
+        """Write all that is waiting and stop. Idempotent."""
+        with self._lock:
+            self._stopping = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.wait(FLUSH_SECONDS)
+            self._drain()
+        # What was appended between the last look and the stop.
+        self._drain()
+        if self._file is not None:
+            self._file.close()
+
+    def _drain(self) -> None:
+        while self._queue:
+            batch, rows = [], 0
+            while self._queue and rows < BATCH_ROWS:
+                batch.append(self._queue.popleft())
+                rows += len(batch[-1].rows)
+            kept = self._write(b"".join(map(self._lines, batch)))
+            with self._lock:
+                self._pending -= rows
+                self._written += rows if kept else 0
+                self._dropped += 0 if kept else rows
+
+    def _lines(self, answer: Answer) -> bytes:
+        head = {"at": answer.at, "request_id": answer.request_id, "entity": answer.entity, **self._stamp}
+        return self._encoder.encode_lines(
+            {**head, "features": dict(zip(self._names, row, strict=True)), "prediction": prediction}
+            for row, prediction in zip(answer.rows, answer.predictions, strict=True)
+        )
+
+    def _write(self, text: bytes) -> bool:
+        try:
+            if self._file is None or self._file.tell() >= self._max_file_bytes:
+                self._rotate()
+            view = memoryview(text)
+            while self._file is not None and view:
+                view = view[self._file.write(view) :]
+        except OSError:
+            # The file may end in half a line; the next batch starts another one.
+            self._abandon()
+            return False
+        return True
+
+    def _rotate(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = self._open()
+
+    def _abandon(self) -> None:
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+        self._file = None
+
+    def _open(self) -> FileIO:
+        self._files += 1
+        return FileIO(self._folder / f"{self._stem}-{self._files:04d}.jsonl", "x")
