@@ -1,0 +1,30 @@
+"""<model>.deploy: a model's way from data to traffic, on time, on new data and on drift."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, chain
+from flightworthy_airflow.models import deploy_arguments, specs
+from flightworthy_airflow.operators.check_expectations import CheckExpectationsOperator
+from flightworthy_airflow.operators.containerize import ContainerizeOperator
+from flightworthy_airflow.operators.evaluate import EvaluateOperator
+from flightworthy_airflow.operators.ingest import IngestOperator
+from flightworthy_airflow.operators.promote import PromoteOperator
+from flightworthy_airflow.operators.register import RegisterOperator
+from flightworthy_airflow.operators.train import TrainOperator
+
+for spec in specs().loaded:
+    with DAG(**deploy_arguments(spec)):
+        ingest = IngestOperator(task_id="ingest", model=spec.model)
+        check_expectations = CheckExpectationsOperator(
+            task_id="check_expectations", model=spec.model, dataset=ingest.output
+        )
+        train = TrainOperator.partial(
+            task_id="train", model=spec.model, dataset=check_expectations.output, map_index_template="{{ task.title }}"
+        ).expand(trial=list(spec.training.trials))
+        evaluate = EvaluateOperator(
+            task_id="evaluate", model=spec.model, dataset=check_expectations.output, runs=train.output
+        )
+        register = RegisterOperator(task_id="register", model=spec.model, evaluation=evaluate.output)
+        containerize = ContainerizeOperator(task_id="containerize", model=spec.model, version=register.output)
+        promote = PromoteOperator(task_id="promote", model=spec.model, version=register.output)
+        chain(ingest, check_expectations, train, evaluate, register, containerize, promote)

@@ -1,0 +1,1 @@
+"""The Airflow shell of Flightworthy: thin operators, hooks, triggers and pages over the core."""

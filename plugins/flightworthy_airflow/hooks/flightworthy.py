@@ -1,0 +1,106 @@
+"""Flightworthy's own state: its database, its files and the models' specs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+from flightworthy.errors import SpecError
+
+if TYPE_CHECKING:
+    from flightworthy.adapters.dataset_files import DatasetFiles
+    from flightworthy.adapters.sql_releases import SqlReleases
+    from flightworthy.spec import Spec
+
+__all__ = ["FlightworthyHook", "Places"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where things are: from the connection's extra, else from FLIGHTWORTHY_HOME, _DATABASE and _MODELS."""
+
+    home: Path
+    database: str
+    models: Path
+
+    @classmethod
+    def of(cls, extra: dict[str, Any]) -> Places:
+        home = Path(extra.get("home") or os.environ.get("FLIGHTWORTHY_HOME", ".flightworthy")).absolute()
+        return cls(
+            home=home,
+            database=extra.get("database")
+            or os.environ.get("FLIGHTWORTHY_DATABASE")
+            or f"sqlite:///{home / 'flightworthy.db'}",
+            models=Path(extra.get("models") or os.environ.get("FLIGHTWORTHY_MODELS", "include/models")).absolute(),
+        )
+
+
+class FlightworthyHook(BaseHook):
+    """Connection ``flightworthy_default``: extra ``{"home": …, "database": …, "models": …}``, each optional."""
+
+    conn_name_attr = "conn_id"
+    default_conn_name = "flightworthy_default"
+    conn_type = "flightworthy"
+    hook_name = "Flightworthy"
+
+    def __init__(self, conn_id: str = default_conn_name, *, places: Places | None = None) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+        self._places = places
+
+    @classmethod
+    async def connected(cls, conn_id: str) -> FlightworthyHook:
+        """The hook for the triggerer, where connections may only be read asynchronously."""
+        try:
+            extra = (await cls.aget_connection(conn_id)).extra_dejson
+        except AirflowNotFoundException:
+            extra = {}
+        return cls(conn_id, places=Places.of(extra))
+
+    @property
+    def places(self) -> Places:
+        if self._places is None:
+            try:
+                extra = self.get_connection(self.conn_id).extra_dejson
+            except AirflowNotFoundException:
+                extra = {}
+            self._places = Places.of(extra)
+        return self._places
+
+    def releases(self) -> SqlReleases:
+        """The rows, the releases and the ledger."""
+        from flightworthy.adapters.sql_releases import SqlReleases
+
+        return SqlReleases(self.places.database)
+
+    def datasets(self) -> DatasetFiles:
+        """The partitions, dataset versions and the quarantine."""
+        from flightworthy.adapters.dataset_files import DatasetFiles
+
+        return DatasetFiles(self.places.home / "datasets")
+
+    def spec(self, model: str) -> Spec:
+        """The model's standing order, read afresh: a task answers to the file as it is now. Raises SpecError."""
+        from flightworthy.adapters.spec_files import load
+
+        return load(self.places.models / model, os.environ)
+
+    def reports(self, model: str, *parts: str) -> Path:
+        """A folder for reports, which the web server shows behind its login."""
+        folder = self.places.home / "reports" / Path(model, *parts)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def report_path(self, report: Path) -> str:
+        """A report's path as its link names it."""
+        return report.relative_to(self.places.home / "reports").as_posix()
+
+    @staticmethod
+    def now() -> datetime:
+        """The clock of the shell; the domain has none."""
+        return datetime.now(UTC)

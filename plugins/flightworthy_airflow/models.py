@@ -1,0 +1,164 @@
+"""What a DAG file asks about the models: which there are, when they run, and how they are explained in the UI."""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, Param
+from flightworthy.adapters.spec_files import Specs, load_all
+
+from flightworthy_airflow.assets import drift_asset, new_partition_asset
+
+if TYPE_CHECKING:
+    from flightworthy.spec import Spec
+
+__all__ = ["deploy_arguments", "monitor_arguments", "rollback_arguments", "specs"]
+
+log = logging.getLogger(__name__)
+
+_RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=15), "retry_exponential_backoff": True}
+_TAGS = ("flightworthy",)
+
+
+def specs() -> Specs:
+    """The models of FLIGHTWORTHY_MODELS. One that cannot be read leaves the others alone and is shown with its reason."""
+    return load_all(Path(os.environ.get("FLIGHTWORTHY_MODELS", "include/models")), os.environ)
+
+
+def deploy_arguments(spec: Spec) -> dict[str, Any]:
+    """``<model>.deploy``: on time, on new data and on drift; can be backfilled; one release at a time."""
+    absent = _absent_source(spec)
+    return {
+        "dag_id": f"{spec.model}.deploy",
+        "schedule": None if absent else _schedule(spec),
+        "start_date": _utc(spec.schedule.start_at),
+        "catchup": False,
+        "max_active_runs": 1,
+        "render_template_as_native_obj": True,
+        "default_args": {**_RETRIES, "owner": spec.owner},
+        "tags": [*_TAGS, spec.model],
+        "description": spec.description,
+        "doc_md": _deploy_docs(spec, absent),
+        "params": {
+            "partition": Param(
+                None,
+                type=["null", "string"],
+                title="Partition",
+                description=f"Key of the partition to deploy, written as {spec.source.partition}. Empty: the newest.",
+            ),
+            "parameters": Param(
+                {},
+                type="object",
+                title="Parameters",
+                description="Overrides of training.params and training.search for this run, by name.",
+            ),
+            "release": Param(
+                True,
+                type="boolean",
+                title="Release",
+                description="Off: train, evaluate and register only. A backfill never releases, whatever stands here.",
+            ),
+        },
+    }
+
+
+def monitor_arguments(spec: Spec) -> dict[str, Any]:
+    """``<model>.monitor``: compares requests with the champion's reference, and asks for a retrain if they drifted."""
+    return {
+        "dag_id": f"{spec.model}.monitor",
+        "schedule": spec.drift.cron,
+        "start_date": _utc(spec.schedule.start_at),
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": {**_RETRIES, "owner": spec.owner},
+        "tags": [*_TAGS, spec.model],
+        "description": f"Watches what {spec.model} is asked, and asks for a retrain when it drifts.",
+        "doc_md": _MONITOR_DOCS.format(model=spec.model, spec=spec),
+    }
+
+
+def rollback_arguments(spec: Spec) -> dict[str, Any]:
+    """``<model>.rollback``: back to the previous release, from the form in the UI."""
+    return {
+        "dag_id": f"{spec.model}.rollback",
+        "schedule": None,
+        "start_date": _utc(spec.schedule.start_at),
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": {"owner": spec.owner},
+        "tags": [*_TAGS, spec.model],
+        "description": f"Takes {spec.model} back to a release that served before.",
+        "doc_md": _ROLLBACK_DOCS.format(model=spec.model),
+        "params": {
+            "reason": Param(
+                type="string",
+                minLength=3,
+                title="Reason",
+                description="Why; it is written in the ledger with your name.",
+            ),
+            "to": Param(
+                None,
+                type=["null", "string"],
+                title="To release",
+                description="A release id such as diagnosis-3-1f9c2ab0. Empty: the release before the champion.",
+            ),
+        },
+    }
+
+
+def _schedule(spec: Spec) -> AssetOrTimeSchedule:
+    wakes: Any = drift_asset(spec.model)
+    if spec.source.event_time is None:
+        wakes = wakes | new_partition_asset(
+            spec.model, uri=spec.source.uri, partition_format=spec.source.partition
+        )
+    return AssetOrTimeSchedule(timetable=CronDataIntervalTimetable(spec.schedule.cron, timezone="UTC"), assets=wakes)
+
+
+def _absent_source(spec: Spec) -> str | None:
+    """The one file that holds all partitions, if it is a local one that is not there."""
+    uri = spec.source.uri
+    local = "://" not in uri
+    return uri if spec.source.event_time is not None and local and not Path(uri).exists() else None
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _deploy_docs(spec: Spec, absent: str | None) -> str:
+    warning = f"> **This model does not run here:** its source `{absent}` is absent.\n\n" if absent else ""
+    return warning + _DEPLOY_DOCS.format(model=spec.model, spec=spec, steps=" → ".join(f"{s} %" for s in spec.release.steps))
+
+
+_DEPLOY_DOCS = """\
+### {model}: from data to traffic
+
+{spec.description}
+
+`ingest → check_expectations → train → evaluate → register → containerize → promote`
+
+Runs on time (`{spec.schedule.cron}`), when a new partition lands, and when `{model}.monitor` saw drift.
+A task that **fails** has refused something and says why in its log; nothing after it happened, and the champion was not
+touched. A release goes through {steps} of traffic. A **backfill** trains, evaluates and registers, and never releases.
+
+Back to the previous release: `{model}.rollback`, or `flightworthy rollback {model} --reason "…"`.
+"""
+
+_MONITOR_DOCS = """\
+### {model}: is the world still the one it learnt from?
+
+Compares the prediction log with the champion's reference. Fewer than {spec.drift.min_requests} requests say nothing.
+When at least {spec.drift.drifted_share:.0%} of the features drifted, `retrain` raises the event that starts `{model}.deploy`.
+"""
+
+_ROLLBACK_DOCS = """\
+### {model}: back to a release that served before
+
+Fill in the form and run it. The previous release is kept warm, so going back is a change of one pointer and takes about a second.
+The same from a shell: `flightworthy rollback {model} --reason "…"`.
+"""

@@ -1,0 +1,1 @@
+"""One verb per file: the tasks of the deployment line, each usable alone in any DAG."""

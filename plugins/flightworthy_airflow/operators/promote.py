@@ -1,0 +1,71 @@
+"""Ask for a registered version to become champion, and wait until the deployer has promoted or withdrawn it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context, TriggerRule
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
+from flightworthy_airflow.references import VersionReference, unpack
+from flightworthy_airflow.refusals import refusals_fail
+from flightworthy_airflow.runs import describe
+from flightworthy_airflow.triggers.release import ReleaseEnded, ReleaseTrigger
+
+__all__ = ["PromoteOperator"]
+
+
+class PromoteOperator(BaseOperator):
+    """Writes the wanted state, then waits deferred; the deployer does the rest and outlives this task.
+
+    Running it again is harmless: the same release is on its course or at its end, and the answer is the same.
+    A release that was withdrawn fails the task with the reason.
+
+    :param model: the model's name
+    :param version: the output of ``register``
+    """
+
+    template_fields: Sequence[str] = ("version",)
+
+    def __init__(
+        self, *, model: str, version: Any, conn_id: str = FlightworthyHook.default_conn_name, **kwargs: Any
+    ) -> None:
+        # containerize is skipped where there is no Docker engine; a run that never registered has nothing to promote.
+        super().__init__(**{"trigger_rule": TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **kwargs})
+        self.model = model
+        self.version = version
+        self.conn_id = conn_id
+
+    def execute(self, context: Context) -> str:
+        from flightworthy.release import outcome, propose
+
+        run = describe(context)
+        if not run.intent.may_release or not (context.get("params") or {}).get("release", True):
+            raise AirflowSkipException(f"{self.model} was registered and not released: this run's intent is {run.intent}")
+        hook = FlightworthyHook(self.conn_id)
+        with refusals_fail():
+            version = unpack(VersionReference, self.version)
+            store = hook.releases()
+            release = hook.release(version)
+            row = propose(store, release, actor=run.actor, reason=f"{run.intent} run {run.run_id}", now=hook.now())
+        self.log.info("proposed release=%s generation=%s phase=%s", release.id, row.generation, row.phase)
+        ended = outcome(store, release.id)
+        if ended is None:
+            self.defer(trigger=ReleaseTrigger(release_id=release.id, conn_id=self.conn_id), method_name="conclude")
+        return self._answer(
+            ReleaseEnded(release_id=release.id, kind=ended.kind, reason=ended.reason, generation=ended.generation)
+        )
+
+    def conclude(self, context: Context, event: dict[str, Any]) -> str:
+        """The release id, once it is champion. Fails with the reason if it was withdrawn."""
+        return self._answer(ReleaseEnded.unpack(event))
+
+    def _answer(self, ended: ReleaseEnded) -> str:
+        if ended.kind != "promoted":
+            raise AirflowFailException(
+                f"{ended.release_id} was {ended.kind.replace('_', ' ')} at generation {ended.generation}: {ended.reason}"
+            )
+        self.log.info("promoted release=%s generation=%s reason=%s", ended.release_id, ended.generation, ended.reason)
+        return ended.release_id

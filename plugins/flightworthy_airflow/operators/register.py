@@ -1,0 +1,59 @@
+"""Register the evaluated run under its content key, with its lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from flightworthy_airflow.hooks.mlflow import MlflowHook
+from flightworthy_airflow.links import MlflowLink
+from flightworthy_airflow.references import EvaluationReference, VersionReference, pack, unpack
+from flightworthy_airflow.refusals import refusals_fail
+
+__all__ = ["RegisterOperator"]
+
+
+class RegisterOperator(BaseOperator):
+    """The same key is never registered twice: running again finds the version that stands.
+
+    :param model: the model's name
+    :param evaluation: the output of ``evaluate``
+    """
+
+    template_fields: Sequence[str] = ("evaluation",)
+    operator_extra_links = (MlflowLink(),)
+
+    def __init__(
+        self, *, model: str, evaluation: Any, mlflow_conn_id: str = MlflowHook.default_conn_name, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.evaluation = evaluation
+        self.mlflow_conn_id = mlflow_conn_id
+        self.mlflow_url: str | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from flightworthy.gates import Decision
+        from flightworthy.registry import register
+        from flightworthy.training import TrainingRun
+
+        mlflow = MlflowHook(self.mlflow_conn_id)
+        with refusals_fail():
+            evaluation = unpack(EvaluationReference, self.evaluation)
+            run = TrainingRun.unpack(evaluation.run)
+            registration = register(mlflow.registry(), run, Decision.unpack(evaluation.decision))
+        version = registration.version
+        self.mlflow_url = mlflow.version_url(self.model, version.version)
+        done = "registered" if registration.is_new else "found, nothing was registered"
+        self.log.info("%s model=%s version=%s key=%s", done, self.model, version.version, version.key[:12])
+        return pack(
+            VersionReference(
+                model=self.model,
+                version=version.version,
+                is_new=registration.is_new,
+                is_challenger=registration.is_challenger,
+                intent=evaluation.intent,
+            )
+        )

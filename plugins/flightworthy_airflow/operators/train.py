@@ -1,0 +1,79 @@
+"""Train one trial with the model's own code, and record it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
+from flightworthy_airflow.hooks.mlflow import MlflowHook
+from flightworthy_airflow.links import MlflowLink
+from flightworthy_airflow.references import DatasetReference, unpack
+from flightworthy_airflow.refusals import refusals_fail
+from flightworthy_airflow.runs import describe
+
+__all__ = ["TrainOperator"]
+
+
+class TrainOperator(BaseOperator):
+    """One point of the search; map it over ``trial`` for the whole search. Work that was done before is found, not done.
+
+    :param model: the model's name
+    :param dataset: the output of ``ingest`` or ``check_expectations``
+    :param trial: the parameters of this trial
+    """
+
+    template_fields: Sequence[str] = ("dataset", "trial")
+    operator_extra_links = (MlflowLink(),)
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        dataset: Any,
+        trial: Any,
+        conn_id: str = FlightworthyHook.default_conn_name,
+        mlflow_conn_id: str = MlflowHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.dataset = dataset
+        self.trial = trial
+        self.conn_id = conn_id
+        self.mlflow_conn_id = mlflow_conn_id
+        self.mlflow_url: str | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from flightworthy.training import Frames, TrainingOrder, Trial, train
+        from flightworthy_airflow.hooks.workshop import lineage_of, workshop_of
+
+        run = describe(context)
+        hook, mlflow = FlightworthyHook(self.conn_id), MlflowHook(self.mlflow_conn_id)
+        with refusals_fail():
+            dataset = unpack(DatasetReference, self.dataset)
+            spec = hook.spec(self.model)
+            params = {**self.trial, **self._overrides(context)}
+            workshop = workshop_of(hook, mlflow)
+            order = TrainingOrder(
+                spec=spec,
+                trial=Trial(params=params),
+                lineage=lineage_of(hook, spec, dataset, run, digest=workshop.code.digest(self.model)),
+            )
+            self.log.info("train model=%s rows=%s params=%s key=%s", self.model, dataset.rows, params, order.key[:12])
+            parts = hook.datasets().split(
+                hook.datasets().version(self.model, dataset.dataset_digest), entity=spec.entity,
+                holdout=spec.dataset.holdout, validation=spec.dataset.validation,
+            )  # fmt: skip
+            found = train(order, Frames(training=parts.train, validation=parts.validation), workshop)
+        self.mlflow_url = mlflow.run_url(found.run_id)
+        done = "found, nothing was trained" if found.reused else "trained"
+        self.log.info("%s run=%s metrics=%s", done, found.run_id, dict(found.metrics))
+        return found.pack()
+
+    @staticmethod
+    def _overrides(context: Context) -> Mapping[str, Any]:
+        """What the form of a manual run asks for; no other run carries any."""
+        return (context.get("params") or {}).get("parameters") or {}

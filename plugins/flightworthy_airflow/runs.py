@@ -1,0 +1,90 @@
+"""Why a DAG run exists (its intent), and which partition it answers for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+__all__ = ["Intent", "Run", "describe"]
+
+
+class Intent(StrEnum):
+    """Why a run exists. Only a backfill can never release."""
+
+    SCHEDULE = "schedule"
+    NEW_DATA = "new_data"
+    DRIFT = "drift"
+    BACKFILL = "backfill"
+    MANUAL = "manual"
+
+    @property
+    def may_release(self) -> bool:
+        return self is not Intent.BACKFILL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A DAG run in the words of the line.
+
+    ``partition`` is the key a person or an event named; ``interval_start`` the start of the data interval of a
+    scheduled or backfilled run. Both are None for a run that takes the newest partition there is (drift, manual).
+    """
+
+    run_id: str
+    dag_id: str
+    intent: Intent
+    partition: str | None
+    interval_start: datetime | None
+    actor: str
+
+
+def describe(context: Context) -> Run:
+    """Read a run's intent and partition from Airflow's context."""
+    dag_run = context["dag_run"]
+    run_type = str(getattr(dag_run.run_type, "value", dag_run.run_type))
+    payloads = tuple(_payloads(context))
+    intent = _intent(run_type, payloads)
+    timed = intent in (Intent.SCHEDULE, Intent.BACKFILL)
+    return Run(
+        run_id=dag_run.run_id,
+        dag_id=dag_run.dag_id,
+        intent=intent,
+        partition=_partition(intent, payloads, context),
+        interval_start=dag_run.data_interval_start if timed else None,
+        actor=getattr(dag_run, "triggering_user_name", None) or f"{dag_run.dag_id}/{dag_run.run_id}",
+    )
+
+
+def _intent(run_type: str, payloads: tuple[dict[str, Any], ...]) -> Intent:
+    if run_type == "backfill":
+        return Intent.BACKFILL
+    if run_type == "scheduled":
+        return Intent.SCHEDULE
+    if run_type == "asset_triggered":
+        # Merged events of both kinds: new data wins, because its partition must be taken in.
+        return Intent.NEW_DATA if any("partition" in payload for payload in payloads) else Intent.DRIFT
+    return Intent.MANUAL
+
+
+def _partition(intent: Intent, payloads: tuple[dict[str, Any], ...], context: Context) -> str | None:
+    if intent is Intent.NEW_DATA:
+        return max(str(payload["partition"]) for payload in payloads if "partition" in payload)
+    if intent is Intent.MANUAL:
+        return (context.get("params") or {}).get("partition") or None
+    return None
+
+
+def _payloads(context: Context) -> Iterator[dict[str, Any]]:
+    """What the asset events that started this run carry; a watcher's payload is nested under its own key."""
+    for events in (context.get("triggering_asset_events") or {}).values():
+        for event in events:
+            extra = event.extra or {}
+            payload = extra.get("payload", extra)
+            if isinstance(payload, dict):
+                yield payload

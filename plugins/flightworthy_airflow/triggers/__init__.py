@@ -1,0 +1,1 @@
+"""What the triggerer waits for: new partitions, and releases that come to their end."""

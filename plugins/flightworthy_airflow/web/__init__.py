@@ -1,0 +1,1 @@
+"""Pages that Flightworthy adds to the Airflow web server, each behind its login."""
