@@ -31,7 +31,9 @@ table{{border-collapse:collapse}}td,th{{padding:.3rem .8rem;text-align:left;bord
 svg{{max-width:100%;height:auto}}</style></head>
 <body><h1>{title}</h1>{plot}
 <table><thead><tr><th>at</th><th>release</th><th>requests</th><th>drifted</th><th>what was decided</th></tr></thead>
-<tbody>{rows}</tbody></table></body></html>
+<tbody>{rows}</tbody></table>
+<h2>Distance from the reference, latest look</h2>
+<table><thead><tr><th>column</th><th>distance</th></tr></thead><tbody>{latest}</tbody></table></body></html>
 """
 
 
@@ -71,7 +73,9 @@ class DriftScores:
         page = self.folder / "trend.html"
         self.folder.mkdir(parents=True, exist_ok=True)
         half_written = page.with_suffix(".part")
-        half_written.write_text(_PAGE.format(title=title, plot=_plot(looks), rows=rows), encoding="utf-8")
+        latest = _scores(looks[-1]) if looks else ""
+        text = _PAGE.format(title=title, plot=_plot(looks), rows=rows, latest=latest)
+        half_written.write_text(text, encoding="utf-8")
         return half_written.replace(page)
 
     def _look(self, number: int, line: bytes) -> Look:
@@ -98,6 +102,11 @@ def _row(look: Look) -> str:
     decided = "<b>retrain</b> " if look.retrain else ""
     *first, last = map(html.escape, cells)
     return "<tr><td>" + "</td><td>".join((linked, *first, decided + last)) + "</td></tr>\n"
+
+
+def _scores(look: Look) -> str:
+    sorted_scores = sorted(look.scores.items(), key=lambda item: -item[1])
+    return "".join(f"<tr><td>{html.escape(column)}</td><td>{score:.3f}</td></tr>\n" for column, score in sorted_scores)
 
 
 def _plot(looks: Sequence[Look]) -> str:

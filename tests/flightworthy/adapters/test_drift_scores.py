@@ -81,7 +81,8 @@ def test_the_trend_page_shows_every_look_and_escapes_what_it_shows(tmp_path: Pat
     page = scores.draw_trend().read_text()
 
     assert "<svg" in page
-    assert page.count("<tr><td>") == 2
+    assert page.count("retrain</b>") == 2
+    assert "<td>age</td><td>0.700</td>" in page
     assert '<a href="20260105T120000.html">' in page
     assert "&lt;age&gt;" in page
     assert "<age>" not in page
