@@ -1,19 +1,7 @@
 """What model.yaml says, as types: a model's standing order. Files are read by ``flightworthy.adapters.spec_files``."""
 
-from flightworthy.spec.sections import (
-    LOWER_IS_BETTER,
-    METRICS,
-    Dataset,
-    Drift,
-    Evaluation,
-    EventTime,
-    Feature,
-    Gate,
-    ReleasePlan,
-    Schedule,
-    Source,
-    Training,
-)
+from flightworthy.spec.inputs import Dataset, EventTime, Feature, Schedule, Source
+from flightworthy.spec.sections import LOWER_IS_BETTER, METRICS, Drift, Evaluation, Gate, ReleasePlan, Training
 from flightworthy.spec.standing import Spec
 
 __all__ = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 
@@ -81,7 +82,7 @@ def names_a_secret(key: str) -> bool:
     """Tell ``db_password``, ``apiKey`` or ``AWS_SECRET`` from ``max_tokens`` and ``tokenizer``."""
     words = [word.lower() for word in _WORD.findall(key)]
     return bool(_SECRET_WORDS.intersection(words)) or any(
-        "_".join(pair) in _SECRET_PAIRS for pair in zip(words, words[1:], strict=False)
+        "_".join(pair) in _SECRET_PAIRS for pair in itertools.pairwise(words)
     )
 
 

@@ -14,14 +14,19 @@ from pydantic import BeforeValidator, Field, PlainSerializer, Strict
 
 __all__ = [
     "ColumnName",
+    "ColumnNames",
     "Cron",
     "Duration",
     "Instant",
+    "Label",
     "Scalar",
     "Share",
     "read_cron",
     "read_duration",
     "read_instant",
+    "read_label",
+    "read_names",
+    "read_scalar",
     "read_share",
     "sequence_of",
 ]
@@ -115,7 +120,7 @@ def read_cron(written: Any) -> str:
 
 def _reads_as_cron(part: str, lowest: int, highest: int, names: tuple[str, ...]) -> bool:
     found = _CRON_PART.fullmatch(part)
-    if found is None or found["step"] is not None and not 1 <= int(found["step"]) <= highest:
+    if found is None or (found["step"] is not None and not 1 <= int(found["step"]) <= highest):
         return False
     if found["first"] is None:
         return True
@@ -129,6 +134,30 @@ def _cron_number(text: str, names: tuple[str, ...]) -> int:
     if text in names:
         return names.index(text) + (1 if names is _MONTHS else 0)
     return int(text) if text.isdigit() and len(text) <= 2 else -1
+
+
+def read_scalar(written: Any) -> Any:
+    """Accept what one YAML scalar can be, and no list or mapping."""
+    if written is None or isinstance(written, bool | int | float | str):
+        return written
+    raise ValueError("must be a number, text, true, false or null")
+
+
+def read_label(written: Any) -> Any:
+    """Accept what the value of a target can be; a fraction is no label."""
+    if isinstance(written, bool | int | str):
+        return written
+    raise ValueError("must be a value of the target: a whole number, text, true or false")
+
+
+def read_names(written: Any) -> Any:
+    """Accept a list of names, each once."""
+    names = sequence_of(written)
+    if isinstance(names, tuple):
+        twice = sorted({str(name) for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"names {', '.join(twice)} more than once")
+    return names
 
 
 def sequence_of(written: Any) -> Any:
@@ -145,4 +174,6 @@ Share = Annotated[float, BeforeValidator(read_share)]
 Instant = Annotated[datetime, BeforeValidator(read_instant)]
 Cron = Annotated[str, BeforeValidator(read_cron)]
 ColumnName = Annotated[str, Strict(), Field(min_length=1, max_length=200)]
-Scalar = bool | int | float | str | None
+ColumnNames = Annotated[tuple[ColumnName, ...], BeforeValidator(read_names)]
+Scalar = Annotated[bool | int | float | str | None, BeforeValidator(read_scalar)]
+Label = Annotated[bool | int | str, BeforeValidator(read_label)]

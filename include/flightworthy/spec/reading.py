@@ -14,7 +14,7 @@ from flightworthy.errors import SpecError
 from flightworthy.spec.standing import Spec
 from flightworthy.spec.written import At, Problem, Written
 
-__all__ = ["spec_from", "spec_error"]
+__all__ = ["spec_error", "spec_from"]
 
 _TYPES = {
     "bool_type": "must be true or false",
@@ -33,6 +33,9 @@ _TYPES = {
 }
 
 
+_BOUNDS = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than", "max_length": "no longer than"}
+
+
 def spec_from(written: Written, *, folder: Path) -> Spec:
     """Make a spec. The name in the file must be the folder's, since paths, DAGs and routes go by it."""
     problems = list(written.problems)
@@ -46,8 +49,7 @@ def spec_from(written: Written, *, folder: Path) -> Spec:
             problems += _unless_unknown(written, error)
         if "folder" in written.values:
             problems.append(written.problem(("folder",), "unknown key; the folder is where the file lies", show=False))
-        name = written.values.get("model")
-        if isinstance(name, str) and name != folder.name and ("model",) not in written.unknown:
+        if spec is not None and spec.model != folder.name:
             problems.append(written.problem(("model",), f"must be the name of its folder ({folder.name})"))
     if problems or spec is None:
         raise spec_error(written.file, problems, folder=folder)
@@ -74,10 +76,10 @@ def _unless_unknown(written: Written, error: ValidationError) -> Iterator[Proble
 
 def _explained(details: ErrorDetails) -> Iterator[tuple[At, str, bool]]:
     """Turn one of pydantic's errors into paths, sentences, and whether to show the value."""
-    at = tuple(part for part in details["loc"] if part not in {"[key]"})
+    at = tuple(part for part in details["loc"] if part != "[key]")
     kind, context = details["type"], details.get("ctx", {})
-    for problem in context.get("problems", ()):
-        yield (*at, *problem["at"]), problem["message"], True
+    for inside, sentence in context.get("problems", ()):
+        yield (*at, *inside), sentence, True
     if "problems" in context:
         return
     if kind == "extra_forbidden":
@@ -91,18 +93,29 @@ def _explained(details: ErrorDetails) -> Iterator[tuple[At, str, bool]]:
 def _sentence(details: ErrorDetails, kind: str, context: Mapping[str, Any]) -> str:
     given = details["input"]
     if kind in _TYPES:
-        return _TYPES[kind]
-    if kind == "value_error":
-        return str(context["error"])
+        return _TYPES[kind] + _surprise(given, kind)
+    if kind in {"spec", "value_error"}:
+        return str(context["sentence" if kind == "spec" else "error"])
     if kind == "literal_error":
         allowed = _allowed(context["expected"])
-        return f"must be one of {', '.join(allowed)}{_did_you_mean(str(given), allowed)}"
+        return f"must be one of {', '.join(allowed)}{_did_you_mean(str(given), allowed, listed=True)}"
     if kind == "string_pattern_mismatch":
-        return "must be lower-case letters, digits and single - or _, beginning with a letter: it names paths, DAGs and images"
-    for bound, words in (("ge", "at least"), ("gt", "greater than"), ("le", "at most"), ("lt", "less than")):
+        return "must be lower-case letters and digits, with single - or _ between: it names paths, DAGs and images"
+    for bound, words in _BOUNDS.items():
         if bound in context:
             return f"must be {words} {context[bound]}"
     return details["msg"][:1].lower() + details["msg"][1:]
+
+
+def _surprise(given: Any, kind: str) -> str:
+    """Explain what YAML 1.2 made of a value that YAML 1.1, or a person, reads differently."""
+    if kind == "bool_type" and isinstance(given, str) and given.lower() in {"yes", "no", "on", "off", "y", "n"}:
+        return f" ({given} is text in YAML 1.2)"
+    if kind in {"int_type", "int_from_float"} and isinstance(given, float) and given.is_integer() and abs(given) < 1e15:
+        return f": {int(given)}"
+    if kind == "string_type" and isinstance(given, bool | int | float):
+        return f" (without quotes YAML reads {'true or false' if isinstance(given, bool) else 'a number'})"
+    return ""
 
 
 def _allowed(expected: str) -> tuple[str, ...]:
@@ -110,9 +123,11 @@ def _allowed(expected: str) -> tuple[str, ...]:
     return tuple(part.strip(" '") for part in expected.replace(" or ", ", ").split(","))
 
 
-def _did_you_mean(name: str, known: tuple[str, ...]) -> str:
+def _did_you_mean(name: str, known: tuple[str, ...], *, listed: bool = False) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}" if known else ""
+    if close:
+        return f"; did you mean {close[0]}?"
+    return "" if listed else f"; known are {', '.join(known)}"
 
 
 def _keys_at(at: At) -> tuple[str, ...]:

@@ -1,103 +1,23 @@
-"""The sections of model.yaml, as types: what may be written in each, with which default, within which bounds."""
+"""The sections of model.yaml that say what is done with a model: training, evaluation, gates, release, drift."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, model_validator
 
-from flightworthy.spec.quantities import ColumnName, Cron, Duration, Instant, Scalar, Share, sequence_of
+from flightworthy.spec.quantities import ColumnName, ColumnNames, Cron, Duration, Scalar, Share, sequence_of
+from flightworthy.spec.section import Section, problem, problems
 
-__all__ = [
-    "LOWER_IS_BETTER",
-    "METRICS",
-    "Dataset",
-    "Drift",
-    "Evaluation",
-    "EventTime",
-    "Feature",
-    "Gate",
-    "ReleasePlan",
-    "Schedule",
-    "Section",
-    "Source",
-    "Training",
-]
+__all__ = ["LOWER_IS_BETTER", "METRICS", "Drift", "Evaluation", "Gate", "ReleasePlan", "Training"]
 
 Metric = Literal["roc_auc", "average_precision", "log_loss", "brier", "accuracy", "precision", "recall", "f1"]
 METRICS: tuple[str, ...] = Metric.__args__  # type: ignore[attr-defined]
+MOST_TRIALS = 100
 LOWER_IS_BETTER = frozenset({"log_loss", "brier"})
-
-
-class Section(BaseModel):
-    """A part of a spec: immutable, no unknown keys, no conversions that guess."""
-
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-class Feature(Section):
-    """One column that the model sees; ``age: integer`` is short for ``age: {type: integer}``."""
-
-    type: Literal["number", "integer", "category", "boolean"]
-    """How the column is read, checked and sent in a request."""
-    nullable: bool = False
-    """Whether it may be missing."""
-    minimum: float | None = None
-    """Lowest allowed value of a number or integer."""
-    maximum: float | None = None
-    """Highest allowed value of a number or integer."""
-    values: Annotated[tuple[str, ...], BeforeValidator(sequence_of)] | None = None
-    """The allowed categories, as text."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spell_out(cls, written: Any) -> Any:
-        return {"type": written} if isinstance(written, str) else written
-
-
-class EventTime(Section):
-    """Where each row of one big file says when it happened; rows are picked by their partition key."""
-
-    columns: Annotated[tuple[ColumnName, ...], BeforeValidator(sequence_of), Field(min_length=1)]
-    """Columns whose values, joined by a blank, are the time."""
-    format: str
-    """How that time is written, as ``strptime`` reads it."""
-
-
-class Source(Section):
-    """Where partitions come from."""
-
-    uri: str
-    """An fsspec URL or path of a .csv or .parquet file; ``{partition}`` stands for the partition key."""
-    partition: str
-    """The partition key of a data interval: its start, as ``strftime`` writes it."""
-    event_time: EventTime | None = None
-    """Present where one file holds all partitions; then ``uri`` has no ``{partition}``."""
-
-
-class Schedule(Section):
-    """When a deployment runs by time."""
-
-    cron: Cron
-    """Five fields: minute, hour, day, month, weekday (UTC)."""
-    start_at: Instant
-    """Start of the first data interval."""
-
-
-class Dataset(Section):
-    """Which partitions make a dataset version, and how its rows are split."""
-
-    window: Annotated[int, Field(ge=1)] = 52
-    """How many of the newest partitions are used."""
-    validation: Annotated[Share, Field(gt=0, lt=1)] = 0.2
-    """Share of entities on which trials are compared."""
-    holdout: Annotated[Share, Field(gt=0, lt=1)] = 0.2
-    """Share of entities kept from training for ever; gates are decided on it."""
 
 
 class Training(Section):
@@ -114,6 +34,18 @@ class Training(Section):
     select: Metric = "log_loss"
     """Metric by which the best trial is chosen, on the validation rows."""
 
+    @model_validator(mode="after")
+    def _search_what_is_free(self) -> Training:
+        twice = sorted(self.params.keys() & self.search.keys())
+        if twice:
+            raise problem(f"{', '.join(twice)}: both fixed in params and searched; keep one of the two")
+        count = math.prod(len(values) for values in self.search.values())
+        if count > MOST_TRIALS:
+            raise problem(
+                f"search has {count} combinations; {MOST_TRIALS} is the most, since each is a task of its own"
+            )
+        return self
+
     @property
     def trials(self) -> tuple[dict[str, Scalar], ...]:
         """The parameters of every trial, in the order written; one trial where nothing is searched."""
@@ -126,7 +58,7 @@ class Evaluation(Section):
 
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Probability from which a row counts as positive."""
-    slices: Annotated[tuple[ColumnName, ...], BeforeValidator(sequence_of)] = ()
+    slices: ColumnNames = ()
     """Features by whose values every metric is measured too."""
     bootstrap: Annotated[int, Field(ge=20, le=10_000)] = 200
     """Resamples behind every confidence interval."""
@@ -148,13 +80,17 @@ class Gate(Section):
 
     @model_validator(mode="after")
     def _state_a_bound(self) -> Gate:
-        if self.at_least is None and self.at_most is None and self.not_worse_by is None:
-            raise PydanticCustomError("spec", "needs a bound: at_least, at_most or not_worse_by")
-        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-            message = (
-                f"at_least ({self.at_least:g}) must not be greater than at_most ({self.at_most:g}): nothing would pass"
+        bounds = [bound for bound in (self.at_least, self.at_most) if bound is not None]
+        if not bounds and self.not_worse_by is None:
+            raise problem("needs a bound: at_least, at_most or not_worse_by")
+        if len(bounds) == 2 and bounds[0] > bounds[1]:
+            raise problem(
+                f"at_least ({bounds[0]:g}) must not be greater than at_most ({bounds[1]:g}): nothing would pass"
             )
-            raise PydanticCustomError("spec", "{problem}", {"problem": message})
+        if self.metric in LOWER_IS_BETTER and self.at_most is None and bounds:
+            raise problem(f"lower is better for {self.metric}, so that at_least would pass the worst; write at_most")
+        if any(bound < 0 or (bound > 1 and self.metric != "log_loss") for bound in bounds):
+            raise problem(f"{self.metric} lies between 0 and 1, and so must its bounds")
         return self
 
 
@@ -168,16 +104,35 @@ class ReleasePlan(Section):
     """What serves: a container, a process, or a container wherever there is a Docker engine."""
     steps: Annotated[tuple[Step, ...], BeforeValidator(sequence_of), Field(min_length=1)] = (10, 50, 100)
     """Percent of traffic, step by step; must increase and end at 100."""
-    bake_time: Duration = Field(default="10m", validate_default=True)  # type: ignore[assignment]
+    bake_time: Duration = Field(default="10m", validate_default=True)
     """How long each step must serve without trouble."""
     min_requests: Annotated[int, Field(ge=1)] = 100
     """Requests that a step must have answered before it can be judged."""
-    deadline: Duration = Field(default="1h", validate_default=True)  # type: ignore[assignment]
+    deadline: Duration = Field(default="1h", validate_default=True)
     """A step without a healthy verdict after this long is withdrawn."""
     max_error_rate: Share = 0.01
     """Share of failed attempts above which the challenger is withdrawn."""
     golden_requests: Annotated[int, Field(ge=1, le=1000)] = 20
     """Requests replayed against the challenger before it gets traffic."""
+
+    @model_validator(mode="after")
+    def _grow_to_all_traffic(self) -> ReleasePlan:
+        found = [
+            (("steps", place), f"must be greater than the previous step ({before})")
+            for place, (before, step) in enumerate(itertools.pairwise(self.steps), start=1)
+            if step <= before
+        ]
+        if self.steps[-1] != 100:
+            found.append((("steps", len(self.steps) - 1), "must be 100: the last step gives all traffic"))
+        if found:
+            raise problems(found)
+        return self
+
+    @model_validator(mode="after")
+    def _leave_time_to_bake(self) -> ReleasePlan:
+        if self.deadline <= self.bake_time:
+            raise problem("deadline must be longer than bake_time, or no step could ever end well")
+        return self
 
 
 class Drift(Section):
@@ -191,5 +146,5 @@ class Drift(Section):
     """Share of drifted features from which the model counts as drifted."""
     windows: Annotated[int, Field(ge=1)] = 1
     """How many looks in a row must say so."""
-    cool_down: Duration = Field(default="1d", validate_default=True)  # type: ignore[assignment]
+    cool_down: Duration = Field(default="1d", validate_default=True)
     """How long after one retraining drift starts no other."""

@@ -5,25 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from flightworthy.spec.quantities import ColumnName, sequence_of
-from flightworthy.spec.sections import (
-    Dataset,
-    Drift,
-    Evaluation,
-    Feature,
-    Gate,
-    ReleasePlan,
-    Schedule,
-    Section,
-    Source,
-    Training,
-)
+from flightworthy.partition import key_of
+from flightworthy.spec.inputs import Dataset, Feature, Schedule, Source
+from flightworthy.spec.quantities import ColumnName, Label, sequence_of
+from flightworthy.spec.section import Section, problems
+from flightworthy.spec.sections import Drift, Evaluation, Gate, ReleasePlan, Training
 
 __all__ = ["Spec"]
 
@@ -45,7 +37,7 @@ class Spec(Section):
     """Column that names the subject; rows are split, and requests routed, by it."""
     target: ColumnName
     """Column to predict."""
-    positive: bool | int | str = 1
+    positive: Label = 1
     """The value of the target whose probability is predicted."""
     features: Annotated[Mapping[str, Feature], Field(min_length=1)]
     """Columns that the model sees, in this order."""
@@ -73,69 +65,59 @@ class Spec(Section):
         Without ``source.uri``: the dataset's own digest names the data, and where it lay differs between machines.
         """
         said = self.model_dump(mode="json", exclude={"source": {"uri"}})
+        said["features"] = list(said["features"].items())  # their order is the order of an estimator's inputs
         canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     @model_validator(mode="after")
     def _agree(self) -> Spec:
-        problems = [{"at": at, "message": message} for at, message in _disagreements(self)]
-        if problems:
-            joined = "; ".join(f"{'.'.join(map(str, p['at']))}: {p['message']}" for p in problems)
-            raise PydanticCustomError("spec", "{joined}", {"joined": joined, "problems": problems})
+        found = [*_about_columns(self), *_about_slices(self), *_about_cadence(self)]
+        if found:
+            raise problems(found)
         return self
 
 
-def _disagreements(spec: Spec) -> Iterator[tuple[At, str]]:
-    yield from _columns(spec)
-    yield from _source(spec)
-    yield from _split(spec)
-    yield from _steps(spec)
-    yield from _slices(spec)
-
-
-def _columns(spec: Spec) -> Iterator[tuple[At, str]]:
-    for role, column in (("target", spec.target), ("entity", spec.entity)):
-        if column in spec.features:
-            yield (
-                ("features", column),
-                f"is the {role} and must not be a feature: the model would be told the answer"
-                if role == "target"
-                else "is the entity and must not be a feature: the model would learn names",
-            )
+def _about_columns(spec: Spec) -> Iterator[tuple[At, str]]:
+    if spec.target in spec.features:
+        yield ("features", spec.target), "is the target and must not be a feature: the model would be told the answer"
+    if spec.entity in spec.features:
+        yield ("features", spec.entity), "is the entity and must not be a feature: the model would learn names by heart"
     if spec.target == spec.entity:
-        yield ("target",), f"must not be the entity ({spec.entity})"
+        yield ("target",), "must not be the entity"
 
 
-def _source(spec: Spec) -> Iterator[tuple[At, str]]:
-    has_key = "{partition}" in spec.source.uri
-    if spec.source.event_time is None and not has_key:
-        yield ("source", "uri"), "must contain {partition}, or source.event_time must say which rows are whose"
-    if spec.source.event_time is not None and has_key:
-        yield ("source", "uri"), "must not contain {partition}, since source.event_time picks rows out of one file"
-    if not spec.source.uri.endswith((".csv", ".parquet")):
-        yield ("source", "uri"), "must end in .csv or .parquet"
-
-
-def _split(spec: Spec) -> Iterator[tuple[At, str]]:
-    if spec.dataset.validation + spec.dataset.holdout >= 1:
-        yield ("dataset", "holdout"), "leaves nothing to train on: validation and holdout together must be below 100%"
-
-
-def _steps(spec: Spec) -> Iterator[tuple[At, str]]:
-    steps = spec.release.steps
-    for place in range(1, len(steps)):
-        if steps[place] <= steps[place - 1]:
-            yield ("release", "steps", place), f"must be greater than the previous step ({steps[place - 1]})"
-    if steps[-1] != 100:
-        yield ("release", "steps", len(steps) - 1), "must be 100: the last step gives all traffic to the challenger"
-
-
-def _slices(spec: Spec) -> Iterator[tuple[At, str]]:
+def _about_slices(spec: Spec) -> Iterator[tuple[At, str]]:
     for place, name in enumerate(spec.evaluation.slices):
         feature = spec.features.get(name)
         if feature is None or feature.type not in {"category", "boolean"}:
-            yield ("evaluation", "slices", place), "must be one of the features, of type category or boolean"
+            yield ("evaluation", "slices", place), "must be one of the features, a category or boolean"
     for place, gate in enumerate(spec.gates):
         if gate.slice is not None and gate.slice not in spec.evaluation.slices:
-            known = ", ".join(spec.evaluation.slices) or "none"
+            known = ", ".join(spec.evaluation.slices) or "empty"
             yield ("gates", place, "slice"), f"must be one of evaluation.slices ({known})"
+
+
+_SOME_DAY = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
+
+
+def _about_cadence(spec: Spec) -> Iterator[tuple[At, str]]:
+    """Two data intervals must not share a key: the second would replace the first one's partition."""
+    minute, hour, day, month, weekday = spec.schedule.cron.split()
+    if not minute.isdigit():
+        shortest, words = timedelta(minutes=1), "every few minutes"
+    elif not hour.isdigit():
+        shortest, words = timedelta(hours=1), "every few hours"
+    elif weekday.isalnum() and day == "*":
+        shortest, words = timedelta(days=7), "every week"
+    elif not day.isdigit() or weekday != "*":
+        shortest, words = timedelta(days=1), "every day"
+    elif not month.isdigit():
+        shortest, words = timedelta(days=31), "every month"
+    else:
+        return
+    pattern = spec.source.partition
+    if key_of(_SOME_DAY, pattern) == key_of(_SOME_DAY + shortest, pattern):
+        yield (
+            ("source", "partition"),
+            f"is too coarse for schedule.cron, which runs {words}: several runs would share a key",
+        )

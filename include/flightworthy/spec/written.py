@@ -1,4 +1,4 @@
-"""A file as somebody wrote it: its values, the line of each, and everything that is wrong with it, in the order of lines.
+"""A file as somebody wrote it: its values, the line of each, and what is wrong with it.
 
 A message reads ``model.yaml:12: release.steps[2]=40: must be greater than the previous step (50)``.
 """
@@ -62,7 +62,7 @@ class Written:
         """Say what is wrong with the value at a path."""
         name = dotted(at)
         if show and at in self.lines:
-            name += f"={'***' if self._is_secret(at) else self.texts.get(at, shown(self._value(at)))}"
+            name += f"={'***' if self._is_secret(at) else shown(self.texts.get(at, self._value(at)))}"
         return Problem(line=self.line(at), at=name, message=message)
 
     def _is_secret(self, at: At) -> bool:

@@ -1,0 +1,129 @@
+"""The sections of model.yaml that say which data a model learns from: features, source, schedule, dataset."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from flightworthy.errors import SpecError
+from flightworthy.partition import PLACEHOLDER, check_pattern
+from flightworthy.spec.quantities import ColumnNames, Cron, Instant, Share
+from flightworthy.spec.section import Section, problem, problems
+
+__all__ = ["Dataset", "EventTime", "Feature", "Schedule", "Source"]
+
+_BRACES = re.compile(r"\{[^{}]*\}|[{}]")
+_PATH_SAFE = re.compile(r"(?!\.)(?:%[A-Za-z]|[A-Za-z0-9_.=-])+")
+
+
+class Feature(Section):
+    """One column that the model sees; ``age: integer`` is short for ``age: {type: integer}``."""
+
+    type: Literal["number", "integer", "category", "boolean"]
+    """How the column is read, checked and sent in a request."""
+    nullable: bool = False
+    """Whether it may be missing."""
+    minimum: float | None = None
+    """Lowest allowed value of a number or integer."""
+    maximum: float | None = None
+    """Highest allowed value of a number or integer."""
+    values: Annotated[ColumnNames, Field(min_length=1)] | None = None
+    """The allowed categories, as text."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, written: Any) -> Any:
+        return {"type": written} if isinstance(written, str) else written
+
+    @model_validator(mode="after")
+    def _bound_what_has_bounds(self) -> Feature:
+        bounded = self.minimum is not None or self.maximum is not None
+        if bounded and self.type not in {"number", "integer"}:
+            raise problem(f"minimum and maximum are for a number or integer, not for a {self.type}")
+        if self.values is not None and self.type != "category":
+            raise problem(f"values are for a category, not for a {self.type}")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise problem(f"minimum ({self.minimum:g}) must not be greater than maximum ({self.maximum:g})")
+        return self
+
+
+class EventTime(Section):
+    """Where each row of one big file says when it happened; rows are picked by their partition key."""
+
+    columns: Annotated[ColumnNames, Field(min_length=1)]
+    """Columns whose values, joined by a blank, are the time."""
+    format: str
+    """How that time is written, as ``strptime`` reads it."""
+
+
+class Source(Section):
+    """Where partitions come from."""
+
+    uri: str
+    """An fsspec URL or path of a .csv or .parquet file; ``{partition}`` stands for the partition key."""
+    partition: str
+    """The partition key of a data interval: its start, as ``strftime`` writes it."""
+    event_time: EventTime | None = None
+    """Present where one file holds all partitions; then ``uri`` has no ``{partition}``."""
+
+    @model_validator(mode="after")
+    def _name_the_partition(self) -> Source:
+        found = [(("uri",), sentence) for sentence in _about_uri(self.uri, picked=self.event_time is not None)]
+        if sentence := _about_pattern(self.partition):
+            found.append((("partition",), sentence))
+        if found:
+            raise problems(found)
+        return self
+
+
+def _about_uri(uri: str, *, picked: bool) -> Iterator[str]:
+    if picked and PLACEHOLDER in uri:
+        yield f"must not contain {PLACEHOLDER}, since event_time picks the rows of a partition out of one file"
+    if not picked and PLACEHOLDER not in uri:
+        yield f"must contain {PLACEHOLDER}, or event_time must say which rows belong to which partition"
+    if other := _BRACES.findall(uri.replace(PLACEHOLDER, "")):
+        yield f"{', '.join(other)} means nothing here; only {PLACEHOLDER} is replaced"
+    if not uri.endswith((".csv", ".parquet")):
+        yield "must end in .csv or .parquet"
+
+
+@functools.cache
+def _about_pattern(pattern: str) -> str | None:
+    """Judge a pattern once per process: hundreds of models share the same few."""
+    if not _PATH_SAFE.fullmatch(pattern):
+        return "may hold directives like %Y, letters, digits and - _ . = only: keys name folders"
+    try:
+        check_pattern(pattern)
+    except SpecError as error:
+        return error.message.partition(": ")[2]
+    return None
+
+
+class Schedule(Section):
+    """When a deployment runs by time."""
+
+    cron: Cron
+    """Five fields: minute, hour, day, month, weekday (UTC)."""
+    start_at: Instant
+    """Start of the first data interval."""
+
+
+class Dataset(Section):
+    """Which partitions make a dataset version, and how its rows are split."""
+
+    window: Annotated[int, Field(ge=1)] = 52
+    """How many of the newest partitions are used."""
+    validation: Annotated[Share, Field(gt=0, lt=1)] = 0.2
+    """Share of entities on which trials are compared."""
+    holdout: Annotated[Share, Field(gt=0, lt=1)] = 0.2
+    """Share of entities kept from training for ever; gates are decided on it."""
+
+    @model_validator(mode="after")
+    def _leave_rows_to_train_on(self) -> Dataset:
+        if self.validation + self.holdout >= 1:
+            raise problem("validation and holdout together must be below 100%: nothing would be left to train on")
+        return self
