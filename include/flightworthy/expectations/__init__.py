@@ -1,0 +1,25 @@
+"""What must be true of a partition before anybody learns from it: what the spec says of it, then the author's suite."""
+
+from flightworthy.expectations.checking import Checked, Validator, check_expectations
+from flightworthy.expectations.standing import standing_expectations
+from flightworthy.expectations.suite import (
+    EXPECTATIONS,
+    Expectation,
+    FailedExpectation,
+    Suite,
+    SuiteResult,
+    suite_from,
+)
+
+__all__ = [
+    "EXPECTATIONS",
+    "Checked",
+    "Expectation",
+    "FailedExpectation",
+    "Suite",
+    "SuiteResult",
+    "Validator",
+    "check_expectations",
+    "standing_expectations",
+    "suite_from",
+]

@@ -1,0 +1,103 @@
+"""The verb: check what nobody has checked yet, quarantine what is refused, and name what is left to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from flightworthy.dataset import DatasetVersion, PartitionVersion, Quarantined, version_of
+from flightworthy.expectations.standing import standing_expectations
+from flightworthy.expectations.suite import Expectation, Suite, SuiteResult
+from flightworthy.spec import Spec
+
+__all__ = ["Checked", "Validator", "check_expectations"]
+
+
+class Validator(Protocol):
+    """Whoever runs expectations."""
+
+    def validate(
+        self, frame: Any, expectations: Sequence[Expectation], *, model: str, key: str, now: datetime
+    ) -> SuiteResult:
+        """Check every expectation on the rows; what cannot be evaluated (a column is gone) has failed."""
+
+
+class CheckedStore(Protocol):
+    """What checking needs of a `flightworthy.dataset.DatasetStore`."""
+
+    def read(self, partition: PartitionVersion) -> Any: ...
+
+    def current(self, model: str) -> Mapping[str, PartitionVersion]: ...
+
+    def has_passed(self, partition: PartitionVersion) -> bool: ...
+
+    def mark_passed(self, partition: PartitionVersion, *, suite: str, now: datetime) -> None: ...
+
+    def quarantine(
+        self, partition: PartitionVersion, *, reason: str, objections: Sequence[str], now: datetime
+    ) -> Quarantined: ...
+
+    def record(self, version: DatasetVersion) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a check left."""
+
+    version: DatasetVersion
+    """The window without what was refused: train on this one."""
+    results: tuple[SuiteResult, ...]
+    """One per partition that was checked now, in time order."""
+    quarantined: tuple[Quarantined, ...]
+
+    @property
+    def objections(self) -> tuple[str, ...]:
+        """Why the run must end here: what was said of its own partition. An older refused one is only left out."""
+        return tuple(
+            each for refused in self.quarantined if refused.key == self.version.as_of for each in refused.objections
+        )
+
+    @property
+    def result(self) -> SuiteResult | None:
+        """What was said of the run's own partition; None if it had passed before."""
+        return next((each for each in self.results if each.key == self.version.as_of), None)
+
+
+def check_expectations(
+    store: CheckedStore, validator: Validator, *, version: DatasetVersion, spec: Spec, suite: Suite, now: datetime
+) -> Checked:
+    """Check every partition of ``version`` that no suite has passed yet; refused ones go to quarantine.
+
+    Run again after a crash it does what was left to do.
+    """
+    expectations = (*standing_expectations(spec, suite), *suite.expectations)
+    results, quarantined = [], []
+    for partition in version.partitions:
+        if store.has_passed(partition):
+            continue
+        result = validator.validate(
+            store.read(partition), expectations, model=partition.model, key=partition.key, now=now
+        )
+        results.append(result)
+        if result.passed:
+            store.mark_passed(partition, suite=suite.digest, now=now)
+        else:
+            quarantined.append(_refuse(store, partition, result, now))
+    return Checked(version=_left(store, version, quarantined), results=tuple(results), quarantined=tuple(quarantined))
+
+
+def _refuse(store: CheckedStore, partition: PartitionVersion, result: SuiteResult, now: datetime) -> Quarantined:
+    objections = result.objections
+    failed = "1 expectation" if len(objections) == 1 else f"{len(objections)} expectations"
+    reason = f"{failed} of {result.checked} not met: {'; '.join(objections)}"
+    return store.quarantine(partition, reason=reason, objections=objections, now=now)
+
+
+def _left(store: CheckedStore, version: DatasetVersion, quarantined: Sequence[Quarantined]) -> DatasetVersion:
+    refused = {(each.key, each.digest) for each in quarantined}
+    kept = [each for each in version.partitions if (each.key, each.digest) not in refused]
+    left = version_of(version.model, version.as_of, kept, window=len(version.partitions) or 1)
+    store.record(left)
+    return left

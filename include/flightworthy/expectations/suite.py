@@ -1,0 +1,213 @@
+"""Suites: what suite.yaml says, and what became of it on one partition.
+
+The file has the form of Great Expectations' own suites, in YAML::
+
+    rows: {minimum: 20, maximum: 5000}          # of one partition; at least one row unless it says otherwise
+    other_columns: [Year, Month]                # in the source, but neither feature, target nor entity
+    expectations:
+      - type: expect_column_values_to_be_between
+        kwargs: {column: age, min_value: 16}
+        severity: warning                       # reported; without it (critical) the partition is refused
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from flightworthy.spec.reading import spec_error
+from flightworthy.spec.written import At, Problem, Written
+
+__all__ = ["EXPECTATIONS", "Expectation", "FailedExpectation", "Suite", "SuiteResult", "suite_from"]
+
+CRITICAL: Final = "critical"
+_SEVERITIES = (CRITICAL, "warning", "info")
+_KEYS = ("type", "kwargs", "severity", "meta")
+
+_OF_COLUMN = (
+    "distinct_values_to_be_in_set distinct_values_to_contain_set distinct_values_to_equal_set "
+    "kl_divergence_to_be_less_than max_to_be_between mean_to_be_between median_to_be_between min_to_be_between "
+    "most_common_value_to_be_in_set pair_values_a_to_be_greater_than_b pair_values_to_be_equal "
+    "pair_values_to_be_in_set proportion_of_non_null_values_to_be_between "
+    "proportion_of_unique_values_to_be_between stdev_to_be_between sum_to_be_between to_exist type_to_be "
+    "unique_value_count_to_be_between value_lengths_to_be_between value_lengths_to_equal "
+    "value_z_scores_to_be_less_than values_to_be_between values_to_be_dateutil_parseable values_to_be_decreasing "
+    "values_to_be_in_set values_to_be_in_type_list values_to_be_increasing values_to_be_json_parseable "
+    "values_to_be_null values_to_be_of_type values_to_be_unique values_to_match_json_schema values_to_match_regex "
+    "values_to_match_regex_list values_to_match_strftime_format values_to_not_be_in_set values_to_not_be_null "
+    "values_to_not_be_outliers values_to_not_match_regex values_to_not_match_regex_list"
+)
+_OF_TABLE = (
+    "compound_columns_to_be_unique multicolumn_sum_to_equal multicolumn_values_to_be_equal "
+    "select_column_values_to_be_unique_within_record table_column_count_to_be_between table_column_count_to_equal "
+    "table_columns_to_match_ordered_list table_columns_to_match_set table_row_count_to_be_between "
+    "table_row_count_to_equal"
+)
+EXPECTATIONS: Final = frozenset(
+    [f"expect_column_{name}" for name in _OF_COLUMN.split()] + [f"expect_{name}" for name in _OF_TABLE.split()]
+)
+"""Those of Great Expectations that work on a partition; the others ask a database, or fail in 1.24 whatever the data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """One checkable statement; ``type`` and ``kwargs`` are Great Expectations'."""
+
+    type: str
+    kwargs: Mapping[str, Any]
+    severity: str
+    meta: Mapping[str, Any]
+    line: int | None
+    """Where in suite.yaml it stands; None for what follows from the spec."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns whose values it looks at."""
+        single = [self.kwargs[name] for name in ("column", "column_A", "column_B") if name in self.kwargs]
+        several = self.kwargs.get("column_list", []) if "table_columns" not in self.type else []
+        return tuple(str(name) for name in (*single, *several))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """suite.yaml parsed."""
+
+    minimum_rows: int
+    maximum_rows: int | None
+    other_columns: tuple[str, ...]
+    expectations: tuple[Expectation, ...]
+
+    @property
+    def digest(self) -> str:
+        """sha256 of what the suite says, whatever its comments and layout."""
+        said = [[each.type, each.kwargs, each.severity] for each in self.expectations]
+        whole = [self.minimum_rows, self.maximum_rows, self.other_columns, said]
+        return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedExpectation:
+    """An expectation that a partition did not meet, and what was seen instead."""
+
+    expectation: str
+    column: str | None
+    observed: str
+    severity: str
+
+    @property
+    def told(self) -> str:
+        """In one line: ``age: values to be between: 3 of 100 are not, such as -1``."""
+        words = self.expectation.removeprefix("expect_").removeprefix("column_").replace("_", " ")
+        return f"{self.column}: {words}: {self.observed}" if self.column else f"{words}: {self.observed}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteResult:
+    """What the expectations said of one partition."""
+
+    model: str
+    key: str
+    checked: int
+    failures: tuple[FailedExpectation, ...]
+    docs: str | None
+    """The Data Docs page of this result, relative to the reports folder; None if it could not be written."""
+
+    @property
+    def objections(self) -> tuple[str, ...]:
+        """Every reason to refuse the partition. Nothing checked is a reason."""
+        critical = tuple(each.told for each in self.failures if each.severity == CRITICAL)
+        return critical if self.checked else ("no expectation was checked", *critical)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is reported without refusing."""
+        return tuple(each.told for each in self.failures if each.severity != CRITICAL)
+
+    @property
+    def passed(self) -> bool:
+        return not self.objections
+
+
+def suite_from(written: Written, *, folder: Path) -> Suite:
+    """Make a suite of a file that was read; raises `SpecError` with the line of everything that is wrong."""
+    problems = [*written.problems, *_problems(written)]
+    if problems:
+        raise spec_error(written.file, problems, folder=folder)
+    rows = written.values.get("rows") or {}
+    return Suite(
+        minimum_rows=rows.get("minimum", 1),
+        maximum_rows=rows.get("maximum"),
+        other_columns=tuple(written.values.get("other_columns") or ()),
+        expectations=tuple(
+            Expectation(
+                type=said["type"],
+                kwargs=said["kwargs"],
+                severity=said.get("severity", CRITICAL),
+                meta=said.get("meta", {}),
+                line=written.line(("expectations", place)),
+            )
+            for place, said in enumerate(written.values["expectations"])
+        ),
+    )
+
+
+def _problems(written: Written) -> Iterator[Problem]:
+    if not isinstance(written.values, Mapping) or not isinstance(written.values.get("expectations"), list):
+        yield written.problem((), "must have a list of expectations; an empty one, [], adds nothing to the spec's own")
+        return
+    for key in written.values:
+        if key not in {"rows", "other_columns", "expectations"}:
+            yield written.problem((key,), "unknown key; known are rows, other_columns, expectations", show=False)
+    yield from _problems_of_rows(written, written.values.get("rows") or {})
+    others = written.values.get("other_columns") or []
+    if not isinstance(others, list) or not all(isinstance(name, str) for name in others):
+        yield written.problem(("other_columns",), "must be a list of column names")
+    for place, said in enumerate(written.values["expectations"]):
+        yield from _problems_of_expectation(written, ("expectations", place), said)
+
+
+def _problems_of_rows(written: Written, rows: Any) -> Iterator[Problem]:
+    if not isinstance(rows, Mapping):
+        yield written.problem(("rows",), "must be {minimum: …, maximum: …}")
+        return
+    for name, bound in rows.items():
+        if name not in {"minimum", "maximum"}:
+            yield written.problem(("rows", name), "unknown key; known are minimum, maximum", show=False)
+        elif type(bound) is not int or bound < 1:
+            # Zero rows would pass every expectation there is.
+            yield written.problem(("rows", name), "must be a whole number, 1 or more")
+    if not all(type(bound) is int for bound in rows.values()):
+        return
+    if "maximum" in rows and rows["maximum"] < rows.get("minimum", 1):
+        yield written.problem(("rows", "maximum"), "must not be below the minimum: nothing would pass")
+
+
+def _problems_of_expectation(written: Written, at: At, said: Any) -> Iterator[Problem]:
+    if not isinstance(said, Mapping):
+        yield written.problem(at, "must be {type: …, kwargs: …}")
+        return
+    for key in said:
+        if key not in _KEYS:
+            yield written.problem((*at, key), f"unknown key; known are {', '.join(_KEYS)}", show=False)
+    kind = said.get("type")
+    if kind not in EXPECTATIONS:
+        yield written.problem((*at, "type"), _unknown_type(kind))
+    if not isinstance(said.get("kwargs"), Mapping):
+        yield written.problem((*at, "kwargs"), "must be a mapping, like {column: age, min_value: 0}")
+    if said.get("severity", CRITICAL) not in _SEVERITIES:
+        yield written.problem((*at, "severity"), f"must be one of {', '.join(_SEVERITIES)}")
+    if not isinstance(said.get("meta", {}), Mapping):
+        yield written.problem((*at, "meta"), "must be a mapping")
+
+
+def _unknown_type(kind: Any) -> str:
+    close = difflib.get_close_matches(str(kind), EXPECTATIONS, n=1, cutoff=0.6)
+    if kind is None:
+        return "is missing"
+    hint = f"did you mean {close[0]}?" if close else "docs/model-yaml.md lists them"
+    return f"is no expectation that works on a partition; {hint}"
