@@ -280,20 +280,9 @@ def test_a_url_with_a_password_is_a_secret_unless_it_is_a_reference() -> None:
 
 def test_every_key_is_described() -> None:
     """The descriptions are what `docs/model-yaml.md` and the schema show."""
-    sections: list[type[BaseModel]] = [
-        Spec,
-        Dataset,
-        Drift,
-        Evaluation,
-        EventTime,
-        Feature,
-        Gate,
-        ReleasePlan,
-        Schedule,
-        Source,
-        Training,
-    ]
-    silent = [f"{part.__name__}.{key}" for part in sections for key, field in fields(part) if not field.description]
+    inner: tuple[type[BaseModel], ...] = (Dataset, Drift, Evaluation, EventTime, Feature, Gate, ReleasePlan, Schedule)
+    parts: tuple[type[BaseModel], ...] = (Spec, Source, Training, *inner)
+    silent = [f"{part.__name__}.{key}" for part in parts for key, field in fields(part) if not field.description]
     assert silent == []
 
 
