@@ -104,7 +104,8 @@ def lay_out(
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(package / module, target)
     (work / REQUIREMENTS).write_text(requirements, encoding="utf-8")
-    (work / "Dockerfile").write_text(dockerfile(model=origin.model, version=origin.version), encoding="utf-8")
+    text = dockerfile(model=origin.model, version=origin.version, labels=origin.labels())
+    (work / "Dockerfile").write_text(text, encoding="utf-8")
     described = {"labels": origin.labels(), "files": {name: _sha256(work / name) for name in _names(work)}}
     digest = digest_of(described)
     (work / CONTEXT).write_bytes(canonical({**described, "digest": digest}))

@@ -51,8 +51,10 @@ RUN_OPTIONS: Final[Mapping[str, Any]] = {
 """Arguments of the Docker SDK's ``containers.run``. A folder mounted for the prediction log must be UID's to write."""
 
 
-def dockerfile(*, model: str, version: str) -> str:
+def dockerfile(*, model: str, version: str, labels: Mapping[str, str]) -> str:
     """The Dockerfile of one model version. No network, no secrets: all it needs lies beside it."""
+    # One instruction for all: each is a container to start for the engine. $ would be a variable to it.
+    label = " ".join(f"{name}={json.dumps(value)}" for name, value in labels.items()).replace("$", r"\$")
     environment = " ".join(f"{name}={value}" for name, value in SERVER_ENVIRONMENT.items())
     command = ["python", "-m", "flightworthy.serving", "--artifact", "/opt/flightworthy/model"]
     command += ["--model", model, "--version", version, "--host", "0.0.0.0", "--port", str(PORT)]  # noqa: S104
@@ -61,7 +63,7 @@ def dockerfile(*, model: str, version: str) -> str:
 FROM {BASE_IMAGE} AS dependencies
 COPY {REQUIREMENTS} /build/{REQUIREMENTS}
 COPY {WHEELS}/ /build/{WHEELS}/
-RUN python -m pip install --no-cache-dir --no-index --find-links /build/{WHEELS} --require-hashes --no-deps \\
+RUN python -m pip install --no-cache-dir --no-index --find-links /build/{WHEELS} --require-hashes \\
     --target /opt/flightworthy/packages -r /build/{REQUIREMENTS}
 
 FROM {BASE_IMAGE}
@@ -69,6 +71,7 @@ ENV PYTHONPATH=/opt/flightworthy/server:/opt/flightworthy/packages {environment}
 COPY --from=dependencies /opt/flightworthy/packages /opt/flightworthy/packages
 COPY server/ /opt/flightworthy/server/
 COPY {ARTIFACT}/ /opt/flightworthy/model/
+LABEL {label}
 USER {UID}:{UID}
 WORKDIR /opt/flightworthy
 EXPOSE {PORT}
