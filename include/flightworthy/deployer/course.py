@@ -1,0 +1,113 @@
+"""What comes next on a release's course, given what was seen. Pure: one row and one sight in, at most one move out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from flightworthy.canary import ArmCounts, Judgement, Verdict, glance, judge
+from flightworthy.release import Deployment, Phase, Release
+
+Kind = Literal["advanced", "promoted", "rolled_back", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """Whether the challenger answered its golden requests as training did, and if not, what differed."""
+
+    passed: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What is known of a challenger at one moment. ``baked_time`` runs since the router confirmed the step."""
+
+    has_server: bool
+    is_healthy: bool
+    rehearsal: Rehearsal | None
+    baked_time: timedelta | None
+    challenger: ArmCounts | None
+    champion: ArmCounts | None
+    failures: int
+    log_tail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One decision to make. ``step`` and ``share`` are those to go to where the move is to advance."""
+
+    kind: Kind
+    reason: str
+    step: int = 0
+    share: int = 0
+    evidence: str | None = None
+    """The judgement behind it as JSON, where there was one."""
+
+
+def next_move(row: Deployment, release: Release, sight: Sight, now: datetime) -> Move | None:
+    """The decision that is due, or None to wait. Only a row with a challenger has any."""
+    if row.phase in (Phase.STARTING, Phase.RETURNING):
+        return _while_starting(row, release, sight, now)
+    if row.phase is Phase.CANARY:
+        return _while_canary(row, release, sight, now)
+    return None
+
+
+def _while_starting(row: Deployment, release: Release, sight: Sight, now: datetime) -> Move | None:
+    if sight.rehearsal is not None and not sight.rehearsal.passed:
+        return Move(kind="withdrawn", reason=sight.rehearsal.reason)
+    if sight.is_healthy and sight.rehearsal is not None:
+        if row.phase is Phase.RETURNING:
+            return Move(kind="rolled_back", reason=f"{release.id} was started again; {sight.rehearsal.reason}")
+        if row.champion is None:
+            return Move(kind="promoted", reason=f"the first release; {sight.rehearsal.reason}")
+        return _onwards(release, step=0, reason=sight.rehearsal.reason, evidence=None)
+    if _is_late(row, release, now):
+        return Move(kind="withdrawn", reason=_never_healthy(release, sight))
+    return None
+
+
+def _while_canary(row: Deployment, release: Release, sight: Sight, now: datetime) -> Move | None:
+    if not sight.has_server:
+        reason = f"its server ended while it had {row.challenger_share} % of traffic{_said(sight)}"
+        return Move(kind="withdrawn", reason=reason)
+    baked = sight.baked_time is not None and sight.baked_time >= release.strategy.bake_time
+    strategy = release.strategy
+    judgement = judge(sight.challenger, sight.champion, strategy) if baked else glance(sight.challenger, strategy)
+    if judgement.verdict is Verdict.UNHEALTHY:
+        return Move(kind="withdrawn", reason=judgement.reason, evidence=_written(judgement))
+    if judgement.verdict is Verdict.HEALTHY:
+        return _onwards(release, step=row.step + 1, reason=judgement.reason, evidence=_written(judgement))
+    if _is_late(row, release, now):
+        held = release.strategy.deadline.total_seconds()
+        reason = f"inconclusive after {held:g} s at {row.challenger_share} %: {judgement.reason}"
+        return Move(kind="withdrawn", reason=reason, evidence=_written(judgement))
+    return None
+
+
+def _onwards(release: Release, *, step: int, reason: str, evidence: str | None) -> Move:
+    share = release.strategy.steps[step]
+    if share == 100:
+        return Move(kind="promoted", reason=reason, evidence=evidence)
+    return Move(kind="advanced", reason=reason, step=step, share=share, evidence=evidence)
+
+
+def _is_late(row: Deployment, release: Release, now: datetime) -> bool:
+    return row.since_at is not None and now - row.since_at > release.strategy.deadline
+
+
+def _never_healthy(release: Release, sight: Sight) -> str:
+    waited = release.strategy.deadline.total_seconds()
+    ended = f"; its server ended {sight.failures} times" if sight.failures else ""
+    return f"not healthy within {waited:g} s{ended}{_said(sight)}"
+
+
+def _said(sight: Sight) -> str:
+    return f"; it said last: {sight.log_tail}" if sight.log_tail else ""
+
+
+def _written(judgement: Judgement) -> str:
+    return json.dumps(asdict(judgement), sort_keys=True)

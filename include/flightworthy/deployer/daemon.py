@@ -1,0 +1,172 @@
+"""``flightworthy deployer``: passes for ever, at once when a row changes or a server ends, every two seconds anyway.
+
+Its own end disturbs nobody: servers and router run on, and the next deployer finds them. ``stop_all`` ends them too.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+from flightworthy.adapters.local_processes import LocalProcesses
+from flightworthy.adapters.sql_releases import SqlReleases
+from flightworthy.deployer.aliases import AliasKeeper, registry_maker
+from flightworthy.deployer.errands import Errands
+from flightworthy.deployer.reconcile import Pace, Reconciler
+from flightworthy.deployer.router import Router
+from flightworthy.deployer.servers import ProcessServers, Servers
+from flightworthy.deployer.settings import Settings
+from flightworthy.deployer.upkeep import Upkeep
+from flightworthy.errors import Conflict, FlightworthyError
+from flightworthy.release import Deployment, Target
+
+log = logging.getLogger(__name__)
+
+_POLL = timedelta(milliseconds=100)
+_FULL_PASS = timedelta(seconds=2)
+_PAUSE: Mapping[Pace, timedelta] = {
+    Pace.SETTLED: _POLL,
+    Pace.MOVING: timedelta(milliseconds=100),
+    Pace.URGENT: timedelta(milliseconds=20),
+}
+
+
+def run(settings: Settings) -> int:
+    """Deploy until SIGTERM or SIGINT; the exit code. Raises Conflict if another deployer works in the same folder."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    with _only_one(settings):
+        log.info("deployer_started home=%s router_port=%s", settings.home, settings.router_port)
+        Deployer(settings).work(stopping)
+    log.info("deployer_stopped home=%s", settings.home)
+    return 0
+
+
+def stop_all(settings: Settings) -> None:
+    """End the deployer of this folder, then its router, then its servers. Requests are answered no more."""
+    _end_deployer(settings)
+    with _only_one(settings):
+        processes = LocalProcesses()
+        Router(settings, processes).stop()
+        for kind in server_kinds(settings, processes).values():
+            for server in kind.running():
+                kind.stop(server)
+            _wait_until_ended(kind)
+
+
+class Deployer:
+    """A reconciler built from settings, and when it makes its passes."""
+
+    def __init__(self, settings: Settings) -> None:
+        processes = LocalProcesses()
+        self._store = SqlReleases(settings.database_url)
+        self._router = Router(settings, processes)
+        self._errands = Errands()
+        self._upkeep = Upkeep(server_kinds(settings, processes), self._errands, drain_time=settings.drain_time)
+        make_registry = registry_maker(settings.tracking_uri)
+        self._aliases = AliasKeeper(self._store, make_registry) if make_registry is not None else None
+        self._reconciler = Reconciler(
+            store=self._store,
+            router=self._router,
+            upkeep=self._upkeep,
+            errands=self._errands,
+            aliases=self._aliases,
+            clock=lambda: datetime.now(UTC),
+        )
+        self._rows: list[Deployment] = []
+        self._passed_at = float("-inf")
+        self._pace = Pace.URGENT
+
+    def work(self, stopping: threading.Event) -> None:
+        """Make passes until told to stop. A pass that fails is told, and made again."""
+        while not stopping.is_set():
+            try:
+                if self._is_due():
+                    self._passed_at = time.monotonic()
+                    self._pace = self._reconciler.reconcile()
+            except FlightworthyError as error:
+                log.warning("pass_failed reason=%s", error.message)
+                stopping.wait(0.5)
+            except Exception:
+                # Whatever it was, the traffic runs on, and only a deployer that still lives can heal it.
+                log.exception("pass_broke")
+                stopping.wait(1.0)
+            stopping.wait(_PAUSE[self._pace].total_seconds())
+        self._errands.close()
+        if self._aliases is not None:
+            self._aliases.close()
+        self._store.close()
+
+    def _is_due(self) -> bool:
+        rows = self._store.deployments()
+        changed, self._rows = rows != self._rows, rows
+        return (
+            changed
+            or self._pace is not Pace.SETTLED
+            or time.monotonic() - self._passed_at > _FULL_PASS.total_seconds()
+            or not self._router.is_alive()
+            or self._upkeep.has_lost_one()
+        )
+
+
+def server_kinds(settings: Settings, processes: LocalProcesses) -> dict[Target, Servers]:
+    """The kinds of servers that this machine can run."""
+    return {"process": ProcessServers(settings, processes)}
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    """Hold the folder's lock. It only prevents duelling; what is right comes from the compare-and-swap."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with settings.lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(
+                f"another deployer (pid {_holder(settings)}) works in {settings.home}; "
+                "leave it be, or end it with `flightworthy deployer --stop-all`",
+                home=str(settings.home),
+                pid=_holder(settings),
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+        file.truncate(0)
+
+
+def _holder(settings: Settings) -> int | None:
+    with suppress(OSError, ValueError):
+        return int(settings.lock.read_text())
+    return None
+
+
+def _end_deployer(settings: Settings) -> None:
+    """Ask the deployer that holds the lock to end, and wait until it has let go."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            with _only_one(settings):
+                return
+        except Conflict as held:
+            if (pid := held.facts["pid"]) is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+        time.sleep(0.1)
+
+
+def _wait_until_ended(kind: Servers) -> None:
+    deadline = time.monotonic() + 15
+    while (left := kind.running()) and time.monotonic() < deadline + 5:
+        if time.monotonic() > deadline:
+            for server in left:
+                kind.kill(server)
+        time.sleep(0.05)

