@@ -77,6 +77,11 @@ class DatasetVersion:
     def rows(self) -> int:
         return sum(each.rows for each in self.partitions)
 
+    @property
+    def partition(self) -> PartitionVersion | None:
+        """The run's own partition; None if it waits in quarantine."""
+        return next((each for each in self.partitions if each.key == self.as_of), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingested:

@@ -51,7 +51,7 @@ _OF_TABLE = (
 EXPECTATIONS: Final = frozenset(
     [f"expect_column_{name}" for name in _OF_COLUMN.split()] + [f"expect_{name}" for name in _OF_TABLE.split()]
 )
-"""Those of Great Expectations that work on a partition; the others ask a database, or fail in 1.24 whatever the data."""
+"""Those of Great Expectations that work on a partition; the others ask a database, or fail in 1.24 on any rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
