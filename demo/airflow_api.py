@@ -104,7 +104,7 @@ class AirflowApi:
         return self.wait(new, within=within, what=lambda: f"a new run of {dag_id}")
 
     def wait(self, look: Callable[[], T | None], *, within: float, what: Callable[[], str], every: float = 0.3) -> T:
-        """What ``look`` finds, once it finds something; after ``within`` seconds AirflowAnswer, naming what was awaited."""
+        """What ``look`` finds, once it finds it; after ``within`` seconds AirflowAnswer, naming what was awaited."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             if (found := look()) is not None:

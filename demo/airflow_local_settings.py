@@ -1,12 +1,12 @@
-"""What Airflow cannot be told by a setting. Copied to ``$AIRFLOW_HOME/config``, where every process of Airflow finds it.
+"""What Airflow cannot be told by a setting. Copied to ``$AIRFLOW_HOME/config``, where all its processes find it.
 
 *SQLite from several processes at once.* A SAVEPOINT opens a deferred transaction, which SQLite refuses to turn into a
 writing one when another process wrote in between: "database is locked" at once, whatever the timeout, in about half of
 all backfills. So a savepoint takes the write lock before it reads.
 
-*The first task as quick as the next.* With ``[scheduler] mp_start_method = forkserver`` the process from which tasks are
-forked is started by the first task, which waits while it imports what all will share. So the scheduler starts it with
-itself.
+*The first task as quick as the next.* With ``[scheduler] mp_start_method = forkserver`` the process from which tasks
+are forked is started by the first task, which waits while it imports what all will share. So the scheduler starts it
+with itself.
 """
 
 from __future__ import annotations

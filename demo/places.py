@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +36,7 @@ class Ports:
     airflow: int
     mlflow: int
     router: int
+    router_admin: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +91,8 @@ class Places:
         """The ports of this home: found free on first use, the same ever after."""
         path = self.home / "ports.json"
         if not path.exists():
-            airflow, mlflow, router = free_ports(3)
-            write_private(path, json.dumps({"airflow": airflow, "mlflow": mlflow, "router": router}))
+            names = [each.name for each in fields(Ports)]
+            write_private(path, json.dumps(dict(zip(names, free_ports(len(names)), strict=True))))
         return Ports(**json.loads(path.read_text(encoding="utf-8")))
 
 

@@ -1,11 +1,12 @@
 """The processes of a stack: started in groups of their own, watched, and ended whoever is left to end them.
 
-Every process carries its stack's home in its environment, and hands it on to its children. So what a killed stack left
-behind is found by the next one, also a grandchild that went its own way; and nothing is ended that was not started here.
+Every process carries its stack's home in its environment, and hands it on to its children. So what a killed stack
+left behind is found by the next one, also a grandchild that went its own way; and nothing else is ended.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -102,14 +103,23 @@ class Processes:
 
 
 def marked(home: Path) -> Iterator[psutil.Process]:
-    """Every process that carries the mark of that home."""
+    """Every process that carries the mark of that home, and every model server and router that works in it.
+
+    The deployer tells those two nothing of its environment; they are known by their arguments, as it knows them.
+    """
     for process in psutil.process_iter():
         try:
-            ours = process.environ().get(MARK) == str(home) and process.pid != os.getpid()
+            ours = process.environ().get(MARK) == str(home) or _serves(home, process.cmdline())
+            if ours and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+                yield process
         except (psutil.Error, OSError):
             continue  # another user's, or gone in between
-        if ours and process.status() != psutil.STATUS_ZOMBIE:
-            yield process
+
+
+def _serves(home: Path, command: list[str]) -> bool:
+    options = dict(itertools.pairwise(command))
+    serving = options.get("--predictions") == str(home / "predictions")
+    return serving or Path(options.get("-c", "/")).parent == home / "router"
 
 
 def tail(path: Path, lines: int = 25) -> str:

@@ -80,6 +80,7 @@ class Settings:
             "FLIGHTWORTHY_LANDING": str(places.landing),
             "FLIGHTWORTHY_DATABASE": places.database,
             "FLIGHTWORTHY_ROUTER_PORT": str(places.ports().router),
+            "FLIGHTWORTHY_ROUTER_ADMIN_PORT": str(places.ports().router_admin),
             "FLIGHTWORTHY_MODELS": os.environ.get("FLIGHTWORTHY_MODELS", str(ROOT / "include" / "models")),
         }
         if data := os.environ.get("FLIGHTWORTHY_DATA_DIR"):

@@ -129,7 +129,7 @@ class Stack:
         return settings.surroundings() | settings.flightworthy() | settings.mlflow_client() | settings.airflow()
 
     def command(self, *words: str, within: float = 120, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
-        """Run a command line against this stack, such as ``flightworthy status``; raises on another exit code than expected."""
+        """Run a command line against this stack, such as ``flightworthy status``; raises on an unexpected exit code."""
         done = subprocess.run(
             words, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=within, check=False
         )
