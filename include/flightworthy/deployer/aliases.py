@@ -47,9 +47,10 @@ def registry_maker(tracking_uri: str | None) -> Callable[[], AliasRegistry] | No
         return None
 
     def make() -> AliasRegistry:
-        from flightworthy.adapters.mlflow_registry import MlflowRegistry
+        from flightworthy.adapters.mlflow_tracking.connection import MlflowConnection
+        from flightworthy.adapters.mlflow_tracking.registry import MlflowRegistry
 
-        return MlflowRegistry(tracking_uri)
+        return MlflowRegistry(connection=MlflowConnection(uri=tracking_uri))
 
     return make
 
