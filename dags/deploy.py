@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow.sdk import DAG, chain
+
 from flightworthy_airflow.models import deploy_arguments, specs
 from flightworthy_airflow.operators.check_expectations import CheckExpectationsOperator
 from flightworthy_airflow.operators.containerize import ContainerizeOperator

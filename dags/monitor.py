@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow.sdk import DAG, chain
+
 from flightworthy_airflow.assets import drift_asset
 from flightworthy_airflow.models import monitor_arguments, specs
 from flightworthy_airflow.operators.monitor_drift import MonitorDriftOperator

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, Param
-from flightworthy.adapters.spec_files import Specs, load_all
 
+from flightworthy.adapters.spec_files import Specs, load_all
 from flightworthy_airflow.assets import drift_asset, new_partition_asset
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _TAGS = ("flightworthy",)
 
 
 def specs() -> Specs:
-    """The models of FLIGHTWORTHY_MODELS. One that cannot be read leaves the others alone and is shown with its reason."""
+    """The models of FLIGHTWORTHY_MODELS. One that cannot be read leaves the others alone."""
     return load_all(Path(os.environ.get("FLIGHTWORTHY_MODELS", "include/models")), os.environ)
 
 
@@ -113,9 +113,7 @@ def rollback_arguments(spec: Spec) -> dict[str, Any]:
 def _schedule(spec: Spec) -> AssetOrTimeSchedule:
     wakes: Any = drift_asset(spec.model)
     if spec.source.event_time is None:
-        wakes = wakes | new_partition_asset(
-            spec.model, uri=spec.source.uri, partition_format=spec.source.partition
-        )
+        wakes = wakes | new_partition_asset(spec.model, uri=spec.source.uri, partition_format=spec.source.partition)
     return AssetOrTimeSchedule(timetable=CronDataIntervalTimetable(spec.schedule.cron, timezone="UTC"), assets=wakes)
 
 
@@ -132,7 +130,9 @@ def _utc(instant: datetime) -> datetime:
 
 def _deploy_docs(spec: Spec, absent: str | None) -> str:
     warning = f"> **This model does not run here:** its source `{absent}` is absent.\n\n" if absent else ""
-    return warning + _DEPLOY_DOCS.format(model=spec.model, spec=spec, steps=" → ".join(f"{s} %" for s in spec.release.steps))
+    return warning + _DEPLOY_DOCS.format(
+        model=spec.model, spec=spec, steps=" → ".join(f"{s} %" for s in spec.release.steps)
+    )
 
 
 _DEPLOY_DOCS = """\
@@ -143,8 +143,8 @@ _DEPLOY_DOCS = """\
 `ingest → check_expectations → train → evaluate → register → containerize → promote`
 
 Runs on time (`{spec.schedule.cron}`), when a new partition lands, and when `{model}.monitor` saw drift.
-A task that **fails** has refused something and says why in its log; nothing after it happened, and the champion was not
-touched. A release goes through {steps} of traffic. A **backfill** trains, evaluates and registers, and never releases.
+A task that **fails** has refused something and says why in its log; nothing after it happened, and the champion
+was not touched. A release goes through {steps} of traffic. A **backfill** trains, evaluates and registers, and never releases.
 
 Back to the previous release: `{model}.rollback`, or `flightworthy rollback {model} --reason "…"`.
 """
@@ -153,12 +153,12 @@ _MONITOR_DOCS = """\
 ### {model}: is the world still the one it learnt from?
 
 Compares the prediction log with the champion's reference. Fewer than {spec.drift.min_requests} requests say nothing.
-When at least {spec.drift.drifted_share:.0%} of the features drifted, `retrain` raises the event that starts `{model}.deploy`.
+When at least {spec.drift.drifted_share:.0%} of the features drifted, `retrain` starts `{model}.deploy`.
 """
 
 _ROLLBACK_DOCS = """\
 ### {model}: back to a release that served before
 
-Fill in the form and run it. The previous release is kept warm, so going back is a change of one pointer and takes about a second.
-The same from a shell: `flightworthy rollback {model} --reason "…"`.
+Fill in the form and run it. The previous release is kept warm, so going back is a change of one
+pointer and takes about a second. The same from a shell: `flightworthy rollback {model} --reason "…"`.
 """

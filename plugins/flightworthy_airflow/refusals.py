@@ -1,4 +1,4 @@
-"""How the core's answers become Airflow's: a refusal fails without a retry, nothing to do skips, breakage is retried."""
+"""How the core's answers become Airflow's: a refusal fails at once, nothing to do skips, breakage is retried."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
 from flightworthy.errors import PartitionMissing, Refused
 
 __all__ = ["refusals_fail"]

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
+
 from flightworthy.errors import SpecError
 
 if TYPE_CHECKING:
     from flightworthy.adapters.dataset_files import DatasetFiles
+    from flightworthy.adapters.gx_suites import GxSuites
     from flightworthy.adapters.sql_releases import SqlReleases
+    from flightworthy.expectations import Suite
+    from flightworthy.release import Release
     from flightworthy.spec import Spec
 
 __all__ = ["FlightworthyHook", "Places"]
@@ -82,13 +86,44 @@ class FlightworthyHook(BaseHook):
         """The partitions, dataset versions and the quarantine."""
         from flightworthy.adapters.dataset_files import DatasetFiles
 
-        return DatasetFiles(self.places.home / "datasets")
+        return DatasetFiles(root=self.places.home / "datasets")
 
     def spec(self, model: str) -> Spec:
         """The model's standing order, read afresh: a task answers to the file as it is now. Raises SpecError."""
         from flightworthy.adapters.spec_files import load
 
         return load(self.places.models / model, os.environ)
+
+    def suite(self, model: str) -> Suite:
+        """The model's own expectations, from suite.yaml. Raises SpecError."""
+        from flightworthy.adapters.spec_files import read
+        from flightworthy.expectations import suite_from
+
+        folder = self.places.models / model
+        return suite_from(read(folder / "suite.yaml", os.environ), folder=folder)
+
+    def validator(self) -> GxSuites:
+        """Great Expectations, with its Data Docs among the reports."""
+        from flightworthy.adapters.gx_suites import GxSuites
+
+        return GxSuites(reports=self.places.home / "reports")
+
+    def lock(self) -> Path:
+        """The requirements.lock above the models. Raises SpecError where there is none."""
+        for parent in self.places.models.parents:
+            if (lock := parent / "requirements.lock").is_file():
+                return lock
+        raise SpecError(
+            f"no requirements.lock above {self.places.models}: an image installs exactly what the lock names. "
+            "Put the lock of this installation beside the models' folder.",
+            models=str(self.places.models),
+        )
+
+    def champion(self, model: str) -> Release | None:
+        """The release that serves now."""
+        store = self.releases()
+        serving = store.deployment(model).champion
+        return None if serving is None else store.release(serving)
 
     def reports(self, model: str, *parts: str) -> Path:
         """A folder for reports, which the web server shows behind its login."""

@@ -19,7 +19,7 @@ __all__ = ["EvaluateOperator"]
 class EvaluateOperator(BaseOperator):
     """Fails with every objection if the gates refuse the challenger; nothing that serves is touched.
 
-    In a backfill the decision is recorded and does not stop the run, which registers what it found and releases nothing.
+    In a backfill the decision is recorded and does not stop the run: it registers what it found and releases nothing.
 
     :param model: the model's name
     :param dataset: the output of ``ingest`` or ``check_expectations``
@@ -58,7 +58,9 @@ class EvaluateOperator(BaseOperator):
             spec = hook.spec(self.model)
             trials = [self.runs] if isinstance(self.runs, dict) else list(self._each(self.runs))
             run = choose([TrainingRun.unpack(trial) for trial in trials], spec.training.select)
-            self.log.info("chosen run=%s of %s by %s params=%s", run.run_id, len(trials), spec.training.select, run.params)
+            self.log.info(
+                "chosen run=%s of %s by %s params=%s", run.run_id, len(trials), spec.training.select, run.params
+            )
             review, report = reviewed(hook, mlflow, spec, dataset, run)
             self.report_path = hook.report_path(report)
             for name, estimate in review.challenger.metrics.items():

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator, Context, TriggerRule
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
+from flightworthy_airflow.hooks.mlflow import MlflowHook
 from flightworthy_airflow.references import VersionReference, unpack
 from flightworthy_airflow.refusals import refusals_fail
 from flightworthy_airflow.runs import describe
@@ -30,25 +31,35 @@ class PromoteOperator(BaseOperator):
     template_fields: Sequence[str] = ("version",)
 
     def __init__(
-        self, *, model: str, version: Any, conn_id: str = FlightworthyHook.default_conn_name, **kwargs: Any
+        self,
+        *,
+        model: str,
+        version: Any,
+        conn_id: str = FlightworthyHook.default_conn_name,
+        mlflow_conn_id: str = MlflowHook.default_conn_name,
+        **kwargs: Any,
     ) -> None:
         # containerize is skipped where there is no Docker engine; a run that never registered has nothing to promote.
         super().__init__(**{"trigger_rule": TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **kwargs})
         self.model = model
         self.version = version
         self.conn_id = conn_id
+        self.mlflow_conn_id = mlflow_conn_id
 
     def execute(self, context: Context) -> str:
         from flightworthy.release import outcome, propose
+        from flightworthy_airflow.hooks.releases import release_of
 
         run = describe(context)
         if not run.intent.may_release or not (context.get("params") or {}).get("release", True):
-            raise AirflowSkipException(f"{self.model} was registered and not released: this run's intent is {run.intent}")
+            raise AirflowSkipException(
+                f"{self.model} was registered and not released: this run's intent is {run.intent}"
+            )
         hook = FlightworthyHook(self.conn_id)
         with refusals_fail():
             version = unpack(VersionReference, self.version)
             store = hook.releases()
-            release = hook.release(version)
+            release = release_of(hook, MlflowHook(self.mlflow_conn_id), hook.spec(self.model), version.version)
             row = propose(store, release, actor=run.actor, reason=f"{run.intent} run {run.run_id}", now=hook.now())
         self.log.info("proposed release=%s generation=%s phase=%s", release.id, row.generation, row.phase)
         ended = outcome(store, release.id)

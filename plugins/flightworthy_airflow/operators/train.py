@@ -18,7 +18,7 @@ __all__ = ["TrainOperator"]
 
 
 class TrainOperator(BaseOperator):
-    """One point of the search; map it over ``trial`` for the whole search. Work that was done before is found, not done.
+    """One point of the search; map it over ``trial`` for all of it. Work that was done before is found, not done.
 
     :param model: the model's name
     :param dataset: the output of ``ingest`` or ``check_expectations``
@@ -47,8 +47,8 @@ class TrainOperator(BaseOperator):
         self.mlflow_url: str | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from flightworthy.training import Frames, TrainingOrder, Trial, train
-        from flightworthy_airflow.hooks.workshop import lineage_of, workshop_of
+        from flightworthy.training import TrainingOrder, train
+        from flightworthy_airflow.hooks.workshop import frames_of, lineage_of, workshop_of
 
         run = describe(context)
         hook, mlflow = FlightworthyHook(self.conn_id), MlflowHook(self.mlflow_conn_id)
@@ -59,15 +59,11 @@ class TrainOperator(BaseOperator):
             workshop = workshop_of(hook, mlflow)
             order = TrainingOrder(
                 spec=spec,
-                trial=Trial(params=params),
-                lineage=lineage_of(hook, spec, dataset, run, digest=workshop.code.digest(self.model)),
+                params=params,
+                lineage=lineage_of(hook, spec, dataset, run, code_digest=workshop.code.digest(self.model)),
             )
             self.log.info("train model=%s rows=%s params=%s key=%s", self.model, dataset.rows, params, order.key[:12])
-            parts = hook.datasets().split(
-                hook.datasets().version(self.model, dataset.dataset_digest), entity=spec.entity,
-                holdout=spec.dataset.holdout, validation=spec.dataset.validation,
-            )  # fmt: skip
-            found = train(order, Frames(training=parts.train, validation=parts.validation), workshop)
+            found = train(order, frames_of(hook, spec, dataset), workshop)
         self.mlflow_url = mlflow.run_url(found.run_id)
         done = "found, nothing was trained" if found.reused else "trained"
         self.log.info("%s run=%s metrics=%s", done, found.run_id, dict(found.metrics))

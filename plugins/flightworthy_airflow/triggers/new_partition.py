@@ -42,7 +42,8 @@ class NewPartitionTrigger(BaseEventTrigger):
 
         if self.asset_state_store is None:
             raise RuntimeError("NewPartitionTrigger watches an asset; attach it with AssetWatcher, or use the sensor")
-        known: dict[str, str] = dict(await self.asset_state_store.aget("known", {}) or {})
+        stored = await self.asset_state_store.aget("known")
+        known = {key: str(mark) for key, mark in stored.items()} if isinstance(stored, dict) else {}
         before: tuple[Any, ...] = ()
         while True:
             try:
@@ -60,5 +61,5 @@ class NewPartitionTrigger(BaseEventTrigger):
                     self.log.info("%s partitions of %s wait for a run to take them in: %s", kind, self.model, keys)
             if dict(seen.known) != known:
                 known = dict(seen.known)
-                await self.asset_state_store.aset("known", known)
+                await self.asset_state_store.aset("known", {**known})
             await asyncio.sleep(self.poke_interval)

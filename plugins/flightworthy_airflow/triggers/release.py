@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+
 from flightworthy.errors import Refused
 
 __all__ = ["ReleaseEnded", "ReleaseTrigger"]
@@ -60,10 +61,13 @@ class ReleaseTrigger(BaseTrigger):
         from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 
         store = (await FlightworthyHook.connected(self.conn_id)).releases()
-        while (ended := await asyncio.to_thread(outcome, store, self.release_id)) is None:
+        while True:
+            ended = await asyncio.to_thread(outcome, store, self.release_id)
+            if ended is not None:
+                yield TriggerEvent(
+                    ReleaseEnded(
+                        release_id=ended.release_id, kind=ended.kind, reason=ended.reason, generation=ended.generation
+                    ).pack()
+                )
+                return
             await asyncio.sleep(self.poke_interval)
-        yield TriggerEvent(
-            ReleaseEnded(
-                release_id=ended.release_id, kind=ended.kind, reason=ended.reason, generation=ended.generation
-            ).pack()
-        )

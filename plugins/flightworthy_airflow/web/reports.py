@@ -17,7 +17,9 @@ from starlette.responses import FileResponse
 __all__ = ["application", "resolve"]
 
 _HEADERS = {
-    "Content-Security-Policy": "sandbox allow-scripts allow-popups; default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:",
+    "Content-Security-Policy": (
+        "sandbox allow-scripts allow-popups; default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "private, no-store",
@@ -38,7 +40,9 @@ def application() -> FastAPI:
     def report(path: str) -> FileResponse:
         found = resolve(Path(os.environ.get("FLIGHTWORTHY_HOME", ".flightworthy")) / "reports", path)
         if found is None:
-            raise HTTPException(404, "There is no such report. It may have been removed by retention; run the task again.")
+            raise HTTPException(
+                404, "There is no such report. It may have been removed; run the task again."
+            )
         kind = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
         return FileResponse(found, media_type=kind, headers=_HEADERS)
 

@@ -1,0 +1,115 @@
+"""From a registered version to what can be released: its build context, its image, its bundle."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flightworthy.adapters.docker_images import DockerImages
+    from flightworthy.image import BuildContext
+    from flightworthy.registry import ModelVersion
+    from flightworthy.release import Release
+    from flightworthy.spec import Spec
+    from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
+    from flightworthy_airflow.hooks.mlflow import MlflowHook
+
+__all__ = ["build_context", "image_builder", "release_of"]
+
+_BUNDLED = ("key", "run_id", "dataset_digest", "partition_key", "code_commit", "code_digest", "lock_digest")
+_BUNDLED_TOO = ("config_digest", "params_digest", "seed")
+
+
+def build_context(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, number: int) -> BuildContext:
+    """Lay out what the version ships in; whole and unchanged, or written anew."""
+    from flightworthy.adapters.docker_images import server_requirements
+    from flightworthy.image import Origin, lay_out
+    from flightworthy.release import release_id
+
+    version = _version(mlflow, spec.model, number)
+    name = release_id(spec.model, str(number), version.artifact_digest)
+    origin = Origin(
+        model=spec.model,
+        version=str(number),
+        release=name,
+        artifact_digest=version.artifact_digest,
+        dataset_digest=version.tags.get("dataset_digest", ""),
+        code_commit=version.tags.get("code_commit", ""),
+        lock_digest=version.tags.get("lock_digest", ""),
+    )
+    with tempfile.TemporaryDirectory(prefix="flightworthy-package-") as scratch:
+        artifact = mlflow.registry().download(version, Path(scratch) / "model")
+        requirements = server_requirements(hook.lock())
+        return lay_out(_folder(hook, spec.model, name), artifact=artifact, requirements=requirements, origin=origin)
+
+
+def image_builder(hook: FlightworthyHook) -> DockerImages:
+    """The engine that DOCKER_HOST or the usual socket leads to, with a cache of wheels that all models share."""
+    from flightworthy.adapters.docker_images import DockerImages, WheelCache
+
+    return DockerImages(WheelCache(hook.places.home / "wheels"))
+
+
+def release_of(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, number: int) -> Release:
+    """The release of a packaged version: everything that going live with it, or back to it, needs.
+
+    Raises ArtifactRefused where the build context is not whole, ReleaseRefused where the spec wants a container and
+    there is no image.
+    """
+    from flightworthy.errors import ReleaseRefused
+    from flightworthy.image import read_context
+    from flightworthy.release import Release, Strategy, release_id
+
+    version = _version(mlflow, spec.model, number)
+    name = release_id(spec.model, str(number), version.artifact_digest)
+    context = read_context(_folder(hook, spec.model, name))
+    image = version.tags.get("image_digest") if spec.release.target != "process" else None
+    if image is None and spec.release.target == "container":
+        raise ReleaseRefused(
+            f"{name} has no image, and release.target is container. Start a Docker engine and run "
+            "containerize again, or set release.target to auto.",
+            release=name,
+        )
+    plan = spec.release
+    return Release(
+        id=name,
+        model=spec.model,
+        version=str(number),
+        target="process" if image is None else "container",
+        artifact_uri=str(context.folder),
+        artifact_digest=version.artifact_digest,
+        image_digest=image,
+        bundle={
+            **{fact: version.tags[fact] for fact in (*_BUNDLED, *_BUNDLED_TOO) if fact in version.tags},
+            "context_digest": context.digest,
+            "gates": json.dumps([gate.model_dump(exclude_none=True) for gate in spec.gates], sort_keys=True),
+            "drift": json.dumps(spec.drift.model_dump(mode="json"), sort_keys=True),
+        },
+        strategy=Strategy(
+            steps=plan.steps,
+            bake_time=plan.bake_time,
+            min_requests=plan.min_requests,
+            deadline=plan.deadline,
+            max_error_rate=plan.max_error_rate,
+        ),
+    )
+
+
+def _folder(hook: FlightworthyHook, model: str, release: str) -> Path:
+    return hook.places.home / "releases" / model / release
+
+
+def _version(mlflow: MlflowHook, model: str, number: int) -> ModelVersion:
+    from flightworthy.errors import ReleaseRefused
+
+    version = mlflow.registry().version(model, number)
+    if version is None:
+        raise ReleaseRefused(
+            f"MLflow has no version {number} of {model}: it was deleted after it was registered. "
+            "Train and register again.",
+            model=model,
+            version=number,
+        )
+    return version

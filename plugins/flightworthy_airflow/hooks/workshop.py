@@ -1,0 +1,107 @@
+"""What training and evaluation need of the outside, put together from the two connections."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flightworthy.review import Review
+    from flightworthy.spec import Spec
+    from flightworthy.training import Frames, Lineage, TrainingRun, Workshop
+    from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
+    from flightworthy_airflow.hooks.mlflow import MlflowHook
+    from flightworthy_airflow.references import DatasetReference
+    from flightworthy_airflow.runs import Run
+
+__all__ = ["frames_of", "lineage_of", "reviewed", "workshop_of"]
+
+
+def workshop_of(hook: FlightworthyHook, mlflow: MlflowHook) -> Workshop:
+    """The author's code, the artifact format, the arithmetic of metrics, and the run store."""
+    from flightworthy.adapters.array_metrics import ArrayMetrics
+    from flightworthy.adapters.model_code import ModelFolders
+    from flightworthy.adapters.skops_models.writer import SkopsArtifacts
+    from flightworthy.training import Workshop
+
+    return Workshop(
+        code=ModelFolders(models=hook.places.models),
+        artifacts=SkopsArtifacts(),
+        metrics=ArrayMetrics(),
+        runs=mlflow.runs(),
+    )
+
+
+def lineage_of(hook: FlightworthyHook, spec: Spec, dataset: DatasetReference, run: Run, *, code_digest: str) -> Lineage:
+    """What a training of this dataset, now and here, is made from."""
+    from flightworthy.training import Lineage
+
+    return Lineage(
+        dataset_digest=dataset.dataset_digest,
+        partition_key=dataset.partition,
+        code_commit=_commit(hook.places.models),
+        code_digest=code_digest,
+        lock_digest=hashlib.sha256(hook.lock().read_bytes()).hexdigest(),
+        config_digest=spec.config_digest,
+        intent=run.intent,
+        airflow_run_id=run.run_id,
+    )
+
+
+def frames_of(hook: FlightworthyHook, spec: Spec, dataset: DatasetReference) -> Frames:
+    """The rows to train on and those to compare trials by."""
+    from flightworthy.dataset import Split
+    from flightworthy.training import Frames
+
+    splits = _splits(hook, spec, dataset)
+    return Frames(training=splits[Split.TRAIN], validation=splits[Split.VALIDATION])
+
+
+def reviewed(
+    hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, dataset: DatasetReference, run: TrainingRun
+) -> tuple[Review, Path]:
+    """Review the run against the champion that serves now, and write the report that a person reads."""
+    from flightworthy.adapters.evaluation_report import write_report
+    from flightworthy.dataset import Split
+    from flightworthy.review import review
+
+    workshop = workshop_of(hook, mlflow)
+    holdout = _splits(hook, spec, dataset)[Split.HOLDOUT]
+    champion = hook.champion(spec.model)
+    with tempfile.TemporaryDirectory(prefix="flightworthy-evaluate-") as scratch:
+        found = review(
+            spec,
+            holdout=holdout,
+            challenger=workshop.runs.download(run, Path(scratch) / "challenger"),
+            champion=None if champion is None else mlflow.download_release(champion, Path(scratch) / "champion"),
+            artifacts=workshop.artifacts,
+            metrics=workshop.metrics,
+        )
+    report = hook.reports(spec.model, "evaluations") / f"{dataset.partition}-{run.run_id}.html"
+    write_report(report, spec=spec, run=run, review=found, champion=None if champion is None else champion.version)
+    return found, report
+
+
+def _splits(hook: FlightworthyHook, spec: Spec, dataset: DatasetReference):  # type: ignore[no-untyped-def]
+    store = hook.datasets()
+    return store.splits(
+        store.version(dataset.model, dataset.dataset_digest),
+        entity=spec.entity,
+        holdout=spec.dataset.holdout,
+        validation=spec.dataset.validation,
+    )
+
+
+def _commit(folder: Path) -> str:
+    """The commit of the models' checkout; empty outside one. ``+changed`` tells of edits that no commit holds."""
+    try:
+        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--", "."], cwd=folder, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return head.stdout.strip() + ("+changed" if changed.stdout.strip() else "")

@@ -1,0 +1,73 @@
+"""Hold the run's partitions against their expectations, before anybody learns from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
+from flightworthy_airflow.links import ReportLink
+from flightworthy_airflow.references import DatasetReference, pack, unpack
+from flightworthy_airflow.refusals import refusals_fail
+
+__all__ = ["CheckExpectationsOperator"]
+
+
+class CheckExpectationsOperator(BaseOperator):
+    """Runs the model's Great Expectations suite on every partition that no suite has passed yet.
+
+    What is refused goes to quarantine. Is it the run's own partition, the task fails with every objection; an older one
+    is left out of the dataset version that this task returns.
+
+    :param model: the model's name
+    :param dataset: the output of ``ingest``
+    """
+
+    template_fields: Sequence[str] = ("dataset",)
+    operator_extra_links = (ReportLink(name="Data Docs"),)
+
+    def __init__(
+        self, *, model: str, dataset: Any, conn_id: str = FlightworthyHook.default_conn_name, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.dataset = dataset
+        self.conn_id = conn_id
+        self.report_path: str | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from flightworthy.errors import PartitionRefused
+        from flightworthy.expectations import check_expectations
+
+        hook = FlightworthyHook(self.conn_id)
+        with refusals_fail():
+            dataset = unpack(DatasetReference, self.dataset)
+            store = hook.datasets()
+            checked = check_expectations(
+                store,
+                hook.validator(),
+                version=store.version(self.model, dataset.dataset_digest),
+                spec=hook.spec(self.model),
+                suite=hook.suite(self.model),
+                now=hook.now(),
+            )
+            for result in checked.results:
+                self.log.info("checked partition=%s expectations=%s", result.key, result.checked)
+                for warning in result.warnings:
+                    self.log.warning("partition %s: %s", result.key, warning)
+            docs = checked.result or (checked.results[-1] if checked.results else None)
+            self.report_path = docs.docs if docs else None
+            for refused in checked.quarantined:
+                self.log.error("quarantined partition=%s: %s", refused.key, refused.reason)
+            if own := [each for each in checked.quarantined if each.key == dataset.partition]:
+                raise PartitionRefused(
+                    f"Partition {dataset.partition} of {self.model} was refused and waits in quarantine; the champion "
+                    f"was not touched. {own[0].reason}. Mend it at its source and land it again, or look at it with "
+                    f"`flightworthy quarantine list {self.model}`.",
+                    partition=dataset.partition,
+                    objections=list(own[0].objections),
+                )
+        return pack(replace(dataset, dataset_digest=checked.version.digest, rows=checked.version.rows))
