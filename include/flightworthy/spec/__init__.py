@@ -2,11 +2,12 @@
 
 from flightworthy.spec.inputs import Dataset, EventTime, Feature, Schedule, Source
 from flightworthy.spec.sections import LOWER_IS_BETTER, METRICS, Drift, Evaluation, Gate, ReleasePlan, Training
-from flightworthy.spec.standing import Spec
+from flightworthy.spec.standing import MODEL_NAME, Spec
 
 __all__ = [
     "LOWER_IS_BETTER",
     "METRICS",
+    "MODEL_NAME",
     "Dataset",
     "Drift",
     "Evaluation",

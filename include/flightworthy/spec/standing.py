@@ -17,7 +17,10 @@ from flightworthy.spec.quantities import ColumnName, Label, sequence_of
 from flightworthy.spec.section import Section, problems
 from flightworthy.spec.sections import Drift, Evaluation, Gate, ReleasePlan, Training
 
-__all__ = ["Spec"]
+__all__ = ["MODEL_NAME", "Spec"]
+
+MODEL_NAME = r"^[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*$"
+"""What a model's name may be, in 63 characters at most."""
 
 At = tuple[str | int, ...]
 
@@ -27,7 +30,7 @@ class Spec(Section):
 
     folder: Path = Field(default=Path(), exclude=True)
     """Where the model's files are; known from where model.yaml lies, never written in it."""
-    model: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(?:[_-][a-z0-9]+)*$", max_length=63)]
+    model: Annotated[str, Field(pattern=MODEL_NAME, max_length=63)]
     """The model's name, which is its folder's name: part of DAG ids, URLs, paths and image names."""
     description: str = ""
     """What the model is for, in a sentence."""

@@ -1,0 +1,1 @@
+"""``flightworthy …``: what a person, or a script, asks and decides without opening Airflow."""

@@ -1,0 +1,189 @@
+"""The command line's grammar, and what every command has in common: ``--json``, errors and exit codes.
+
+Each command's module is imported when it is called: a rollback must not wait for pandas.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from flightworthy.cli.answers import Answer, Exit, document_of, exit_of
+from flightworthy.cli.settings import Settings
+from flightworthy.errors import FlightworthyError, Unavailable
+
+__all__ = ["COMMANDS", "main", "parser"]
+
+_EPILOG = """\
+exit codes:
+  0  done
+  1  refused: asking again gives the same answer; the reason is on stderr
+  2  usage: the command line is not understood
+  3  unavailable: something that should answer did not; try again
+  4  conflict: another decision was made first
+
+environment:
+  FLIGHTWORTHY_HOME      where datasets, releases and reports are (default .flightworthy)
+  FLIGHTWORTHY_DATABASE  the release database (default sqlite:///<home>/flightworthy.db)
+  FLIGHTWORTHY_MODELS    the models' folders (default include/models)
+"""
+
+COMMANDS = {
+    "validate": "check model.yaml, suite.yaml and train.py; list everything that is wrong",
+    "new": "make a model: a folder that passes its own tests",
+    "status": "show what serves, what wants to, and what was refused",
+    "history": "show every decision about a model, and whether the ledger holds",
+    "rollback": "serve the previous release again",
+    "quarantine": "show which partitions were refused, and why",
+    "deployer": "run the daemon that serves the models and steers the traffic",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says usage errors as JSON too, for a program that asked for JSON."""
+
+    def error(self, message: str) -> NoReturn:
+        if "--json" in sys.argv[1:]:
+            _print({"error": {"kind": "Usage", "exit": int(Exit.USAGE), "message": message, "facts": {}}})
+        super().error(message)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole grammar."""
+    whole = _Parser(
+        prog="flightworthy",
+        description="The release plane for models on Apache Airflow.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, description=summary, epilog=_EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        _ARGUMENTS[name](command)
+    return whole
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    asked = parser().parse_args(words)
+    try:
+        settings = Settings.of(os.environ, Path.cwd())
+        answer: Answer = importlib.import_module(f"flightworthy.cli.{asked.command}").run(asked, settings)
+    except FlightworthyError as error:
+        return _fail(error, asked)
+    except OSError as error:
+        return _fail(
+            Unavailable(f"{error.filename or 'the system'}: {error.strerror or error}", errno=error.errno), asked
+        )
+    except KeyboardInterrupt:
+        return 130
+    return _tell(answer, as_json=asked.json)
+
+
+def _fail(error: FlightworthyError, asked: argparse.Namespace) -> int:
+    if asked.json:
+        _print(document_of(error))
+    print(f"flightworthy {asked.command}: {error.message}", file=sys.stderr)
+    return exit_of(error)
+
+
+def _tell(answer: Answer, *, as_json: bool) -> int:
+    try:
+        if as_json:
+            _print(answer.document)
+        elif answer.text:
+            print(answer.text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `flightworthy history diagnosis | head`: nobody reads on, which is no error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return answer.exit
+
+
+def _print(document: Mapping[str, Any]) -> None:
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print one JSON document, errors too")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 86400 seconds")
+    return seconds
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return count
+
+
+def _validate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("models", nargs="*", metavar="MODEL", help="names of models; all of them if none is given")
+    _json(command)
+
+
+def _new(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="NAME", help="lower-case letters and digits, with single - or _ between")
+    _json(command)
+
+
+def _status(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; all models if none is given")
+    _json(command)
+
+
+def _history(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("--limit", type=_count, metavar="N", help="only the newest N decisions")
+    _json(command)
+
+
+def _rollback(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("--reason", required=True, help="why; it is written into the ledger")
+    command.add_argument("--to", metavar="RELEASE", help="a release that served before (default: the previous one)")
+    command.add_argument(
+        "--wait", type=_seconds, default=30.0, metavar="SECONDS",
+        help="how long to wait until the traffic has moved (default 30; 0 writes the decision and leaves)",
+    )  # fmt: skip
+    _json(command)
+
+
+def _quarantine(command: argparse.ArgumentParser) -> None:
+    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+    listing = verbs.add_parser("list", help="show every refused partition with the reason")
+    listing.add_argument("model", metavar="MODEL")
+    _json(listing)
+
+
+def _deployer(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--stop-all", action="store_true", help="end the deployer, its router and its model servers")
+    _json(command)
+
+
+_ARGUMENTS = {
+    "validate": _validate,
+    "new": _new,
+    "status": _status,
+    "history": _history,
+    "rollback": _rollback,
+    "quarantine": _quarantine,
+    "deployer": _deployer,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

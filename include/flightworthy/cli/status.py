@@ -1,0 +1,113 @@
+"""``flightworthy status``: a row per model, and what was refused lately."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from flightworthy.cli.answers import Answer, Exit, table, when
+from flightworthy.cli.known import all_models, known_model
+from flightworthy.cli.settings import Settings
+from flightworthy.ledger import instant
+
+if TYPE_CHECKING:
+    from flightworthy.release import Deployment, Observation, ReleaseStore
+
+__all__ = ["run"]
+
+_LAST = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refusal:
+    model: str
+    kind: str
+    what: str
+    reason: str
+    at: datetime
+
+    def document(self) -> dict[str, Any]:
+        return {"kind": self.kind, "what": self.what, "reason": self.reason, "at": instant(self.at)}
+
+
+def run(asked: argparse.Namespace, settings: Settings) -> Answer:
+    """Show one model or all."""
+    store = settings.releases()
+    try:
+        models = [known_model(asked.model, settings, store)] if asked.model else all_models(settings, store)
+        rows = {model: store.deployment(model) for model in models}
+        seen = {model: store.observation(model) for model in models}
+        refusals = {model: _refusals(model, settings, store) for model in models}
+    finally:
+        store.close()
+    document = {
+        "models": [
+            {**_row_document(row, seen[model]), "refusals": [each.document() for each in refusals[model]]}
+            for model, row in rows.items()
+        ]
+    }
+    lately = [each for model in models for each in refusals[model]]
+    return Answer(document=document, text=_text(rows, seen, lately), exit=Exit.DONE)
+
+
+def _refusals(model: str, settings: Settings, store: ReleaseStore) -> list[_Refusal]:
+    """Partitions in quarantine and releases that were withdrawn, the newest first."""
+    found = [
+        _Refusal(model=model, kind="withdrawn", what=str(entry.from_release), reason=entry.reason, at=entry.at)
+        for entry in store.history(model)
+        if entry.action == "withdrawn"
+    ]
+    if (settings.home / "datasets" / model / "quarantine").is_dir():
+        found += [
+            _Refusal(model=model, kind="quarantined", what=each.key, reason=each.reason, at=each.quarantined_at)
+            for each in settings.datasets().quarantined(model)
+        ]
+    return sorted(found, key=lambda each: each.at, reverse=True)[:_LAST]
+
+
+def _row_document(row: Deployment, seen: Observation | None) -> dict[str, Any]:
+    return {
+        "model": row.model,
+        "champion": row.champion,
+        "previous": row.previous,
+        "challenger": row.challenger,
+        "share": row.challenger_share,
+        "phase": str(row.phase),
+        "since": None if row.since_at is None else instant(row.since_at),
+        "generation": row.generation,
+        "observed": None
+        if seen is None
+        else {
+            "generation": seen.generation,
+            "healthy": list(seen.healthy),
+            "note": seen.note,
+            "at": instant(seen.at),
+        },
+    }
+
+
+def _text(rows: dict[str, Deployment], seen: dict[str, Observation | None], refusals: list[_Refusal]) -> str:
+    if not rows:
+        return "there are no models yet; `flightworthy new NAME` makes one"
+    heads = ("MODEL", "CHAMPION", "PREVIOUS", "CHALLENGER", "SHARE", "PHASE", "SINCE (UTC)", "TRAFFIC")
+    told = table(heads, [_row(row, seen[model]) for model, row in rows.items()])
+    if refusals:
+        lately = [(each.model, when(each.at), each.kind, each.what, each.reason) for each in refusals]
+        told += "\n\n" + table(("REFUSED", "AT (UTC)", "HOW", "WHAT", "REASON"), lately)
+    return told
+
+
+def _row(row: Deployment, seen: Observation | None) -> tuple[object, ...]:
+    share = f"{row.challenger_share} %" if row.challenger else None
+    phase = row.phase if row.generation else "never released"
+    return row.model, row.champion, row.previous, row.challenger, share, phase, when(row.since_at), _traffic(row, seen)
+
+
+def _traffic(row: Deployment, seen: Observation | None) -> str:
+    if not row.generation:
+        return "-"
+    if seen is None or seen.generation < row.generation:
+        return "not yet as decided"
+    return "as decided"
