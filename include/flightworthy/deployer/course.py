@@ -32,7 +32,6 @@ class Sight:
     challenger: ArmCounts | None
     champion: ArmCounts | None
     failures: int
-    log_tail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +44,8 @@ class Move:
     share: int = 0
     evidence: str | None = None
     """The judgement behind it as JSON, where there was one."""
+    quotes_log: bool = False
+    """Whether the end of the server's log says more."""
 
 
 def next_move(row: Deployment, release: Release, sight: Sight, now: datetime) -> Move | None:
@@ -66,14 +67,14 @@ def _while_starting(row: Deployment, release: Release, sight: Sight, now: dateti
             return Move(kind="promoted", reason=f"the first release; {sight.rehearsal.reason}")
         return _onwards(release, step=0, reason=sight.rehearsal.reason, evidence=None)
     if _is_late(row, release, now):
-        return Move(kind="withdrawn", reason=_never_healthy(release, sight))
+        return Move(kind="withdrawn", reason=_never_healthy(release, sight), quotes_log=True)
     return None
 
 
 def _while_canary(row: Deployment, release: Release, sight: Sight, now: datetime) -> Move | None:
     if not sight.has_server:
-        reason = f"its server ended while it had {row.challenger_share} % of traffic{_said(sight)}"
-        return Move(kind="withdrawn", reason=reason)
+        reason = f"its server ended while it had {row.challenger_share} % of traffic"
+        return Move(kind="withdrawn", reason=reason, quotes_log=True)
     baked = sight.baked_time is not None and sight.baked_time >= release.strategy.bake_time
     strategy = release.strategy
     judgement = judge(sight.challenger, sight.champion, strategy) if baked else glance(sight.challenger, strategy)
@@ -102,11 +103,7 @@ def _is_late(row: Deployment, release: Release, now: datetime) -> bool:
 def _never_healthy(release: Release, sight: Sight) -> str:
     waited = release.strategy.deadline.total_seconds()
     ended = f"; its server ended {sight.failures} times" if sight.failures else ""
-    return f"not healthy within {waited:g} s{ended}{_said(sight)}"
-
-
-def _said(sight: Sight) -> str:
-    return f"; it said last: {sight.log_tail}" if sight.log_tail else ""
+    return f"not healthy within {waited:g} s{ended}"
 
 
 def _written(judgement: Judgement) -> str:

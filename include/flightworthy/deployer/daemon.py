@@ -18,14 +18,15 @@ from datetime import UTC, datetime, timedelta
 from flightworthy.adapters.local_processes import LocalProcesses
 from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.deployer.aliases import AliasKeeper, registry_maker
+from flightworthy.deployer.containers import ContainerServers
 from flightworthy.deployer.errands import Errands
 from flightworthy.deployer.reconcile import Pace, Reconciler
 from flightworthy.deployer.router import Router
-from flightworthy.deployer.servers import ProcessServers, Servers
+from flightworthy.deployer.servers import ProcessServers, Servers, ServersByTarget
 from flightworthy.deployer.settings import Settings
 from flightworthy.deployer.upkeep import Upkeep
 from flightworthy.errors import Conflict, FlightworthyError
-from flightworthy.release import Deployment, Target
+from flightworthy.release import Deployment
 
 log = logging.getLogger(__name__)
 
@@ -117,9 +118,14 @@ class Deployer:
         )
 
 
-def server_kinds(settings: Settings, processes: LocalProcesses) -> dict[Target, Servers]:
-    """The kinds of servers that this machine can run."""
-    return {"process": ProcessServers(settings, processes)}
+def server_kinds(settings: Settings, processes: LocalProcesses) -> ServersByTarget:
+    """The kinds of servers there are. An engine that is not there is noticed when it is asked."""
+    from flightworthy.adapters.docker_containers import DockerContainers
+
+    return {
+        "process": ProcessServers(settings, processes),
+        "container": ContainerServers(settings, DockerContainers()),
+    }
 
 
 @contextmanager

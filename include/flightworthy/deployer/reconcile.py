@@ -111,7 +111,7 @@ class Reconciler:
             return row
         after = self._after(row, move)
         evidence = () if move.evidence is None else (self.store.keep_evidence(move.evidence),)
-        cause = Cause(actor="deployer", reason=move.reason, at=self.clock(), evidence=evidence)
+        cause = Cause(actor="deployer", reason=self._reason(row, release, move), at=self.clock(), evidence=evidence)
         try:
             self.store.swap(row, after, draft(row, after, move.kind, cause))
         except Conflict as conflict:
@@ -119,9 +119,16 @@ class Reconciler:
             return self.store.deployment(row.model)
         log.info(
             "%s model=%s release=%s generation=%s share=%s reason=%s",
-            move.kind, row.model, release.id, after.generation, after.challenger_share, move.reason,
+            move.kind, row.model, release.id, after.generation, after.challenger_share, cause.reason,
         )  # fmt: skip
         return after
+
+    def _reason(self, row: Deployment, release: Release, move: Move) -> str:
+        slot = row.slot_of(release.id)
+        if not move.quotes_log or slot is None:
+            return move.reason
+        said = self.upkeep.log_tail(release, Place(release=release.id, slot=slot))
+        return f"{move.reason}; it said last: {said}" if said else move.reason
 
     def _after(self, row: Deployment, move: Move) -> Deployment:
         now = self.clock()
@@ -147,7 +154,6 @@ class Reconciler:
             challenger=bake.challenger,
             champion=bake.champion,
             failures=self.upkeep.failures(place),
-            log_tail=self.upkeep.log_tail(release, place),
         )
 
     def _rehearsal(self, release: Release, server: Server | None) -> Rehearsal | None:

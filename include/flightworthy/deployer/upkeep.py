@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from flightworthy.adapters.envoy_router import RouterView
 from flightworthy.deployer.errands import Errands
@@ -88,12 +89,16 @@ class Upkeep:
                 self._idle_since.pop(server.identity, None)
             elif server.identity in self._stopped_at:
                 if now - self._stopped_at[server.identity] > _GRACE.total_seconds():
-                    self._kind_of[server.identity].kill(server)
+                    self._end(("kill", server.identity), partial(self._kind_of[server.identity].kill, server))
             elif now - self._idle_since.setdefault(server.identity, now) >= self._drain_time.total_seconds():
                 log.info("server_stopping release=%s slot=%s", server.place.release, server.place.slot)
                 self._stopped_at[server.identity] = now
-                self._kind_of[server.identity].stop(server)
+                self._end(("stop", server.identity), partial(self._kind_of[server.identity].stop, server))
         self._starts = {place: starts for place, starts in self._starts.items() if place in wanted}
+
+    def _end(self, key: tuple[str, str], errand: Callable[[], None]) -> None:
+        self._errands.collect(key)
+        self._errands.send(key, errand, retry_time=_GRACE)
 
     def is_idle(self) -> bool:
         """Whether no server is on its way out."""

@@ -1,0 +1,123 @@
+"""Containers of a Docker engine that outlive who started them, and are found again by their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+from docker.errors import DockerException, ImageNotFound, NotFound
+from requests.exceptions import RequestException
+
+from flightworthy.errors import ReleaseRefused, Unavailable
+
+_LOOPBACK = "127.0.0.1"
+_BRISK, _PATIENT = 2, 60
+"""Seconds to wait for the engine: where a loop waits, and where only the one who asked does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A running container; ``port`` is where loopback reaches it."""
+
+    id: str
+    labels: Mapping[str, str]
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What to run. ``image`` is a digest, never a tag. ``options`` are further arguments of the SDK's ``run``."""
+
+    image: str
+    arguments: Sequence[str]
+    labels: Mapping[str, str]
+    port: int
+    volumes: Mapping[str, str]
+    options: Mapping[str, Any]
+
+
+class DockerContainers:
+    """Runs containers on the engine that DOCKER_HOST or the usual socket leads to; connects anew for each call."""
+
+    def __init__(self, *, connect: Callable[..., docker.DockerClient] = docker.from_env) -> None:
+        self._connect = connect
+
+    def run(self, order: Order) -> str:
+        """Start a container, reachable from loopback only; its id.
+
+        Raises ReleaseRefused if there is no such image, Unavailable if the engine does not answer.
+        """
+        with self._answering(_PATIENT) as client:
+            run: Any = client.containers.run
+            try:
+                container = run(
+                    order.image,
+                    list(order.arguments),
+                    detach=True,
+                    labels=dict(order.labels),
+                    ports={f"{order.port}/tcp": (_LOOPBACK, None)},
+                    volumes={source: {"bind": target, "mode": "rw"} for source, target in order.volumes.items()},
+                    **order.options,
+                )
+            except ImageNotFound as error:
+                raise ReleaseRefused(
+                    f"the engine has no image {order.image}; build it again from its build context, or release another",
+                    image=order.image,
+                ) from error
+            return str(container.id)
+
+    def find(self, labels: Mapping[str, str]) -> list[Container]:
+        """The running containers that carry all these labels."""
+        wanted = [f"{name}={value}" for name, value in labels.items()]
+        with self._answering(_BRISK) as client:
+            listed = client.api.containers(filters={"label": wanted, "status": "running"})
+        return [
+            Container(id=str(told["Id"]), labels=dict(told["Labels"]), port=port)
+            for told in listed
+            if (port := _published(told)) is not None
+        ]
+
+    def stop(self, container_id: str, *, grace: int) -> None:
+        """Ask it to end, end it after ``grace`` seconds, and clear it away; harmless if it is gone."""
+        with self._answering(_PATIENT + grace) as client:
+            try:
+                container = client.containers.get(container_id)
+                container.stop(timeout=grace)
+                container.remove(force=True)
+            except NotFound:
+                return
+
+    def clear_away(self, labels: Mapping[str, str]) -> None:
+        """Remove those that have ended; their logs go with them."""
+        wanted = [f"{name}={value}" for name, value in labels.items()]
+        with self._answering(_PATIENT) as client:
+            for container in client.containers.list(all=True, filters={"label": wanted, "status": "exited"}):
+                container.remove()
+
+    def log_tail(self, labels: Mapping[str, str], *, lines: int = 5) -> str:
+        """The end of what the newest container with these labels said, on one line."""
+        wanted = [f"{name}={value}" for name, value in labels.items()]
+        with self._answering(_BRISK) as client:
+            found = client.containers.list(all=True, limit=1, filters={"label": wanted})
+            text = found[0].logs(tail=lines).decode(errors="replace") if found else ""
+        return " | ".join(line.strip() for line in text.splitlines() if line.strip())
+
+    @contextmanager
+    def _answering(self, seconds: int) -> Iterator[docker.DockerClient]:
+        """A connection for one call: they are not shared between threads, and cost two milliseconds."""
+        client: docker.DockerClient | None = None
+        try:
+            client = self._connect(timeout=seconds)
+            yield client
+        except (DockerException, RequestException) as error:
+            raise Unavailable(f"the Docker engine did not do as asked: {error}. See that it runs.") from error
+        finally:
+            if client is not None:
+                client.close()
+
+
+def _published(told: Mapping[str, Any]) -> int | None:
+    return next((int(port["PublicPort"]) for port in told.get("Ports", []) if port.get("PublicPort")), None)
