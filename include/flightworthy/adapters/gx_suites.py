@@ -34,6 +34,7 @@ __all__ = ["GxSuites"]
 
 _SITE: Final = "flightworthy"
 _SHOWN: Final = 5
+_LONGEST: Final = 160
 _log = logging.getLogger(__name__)
 
 
@@ -191,26 +192,40 @@ def _failure(result: Mapping[str, Any]) -> FailedExpectation:
 
 
 def _observed(result: Mapping[str, Any]) -> str:
-    """What was seen, in words; the shapes are Great Expectations', one per kind of expectation."""
+    """What was seen, in a line; the shapes are Great Expectations', one per kind of expectation."""
     said = result["result"]
     raised = result.get("exception_info") or {}
-    if raised.get("raised_exception"):
-        return f"could not be evaluated: {raised.get('exception_message')}"
-    if not said:
-        messages = {each.get("exception_message") for each in raised.values() if isinstance(each, Mapping)}
-        return f"could not be evaluated: {'; '.join(sorted(str(each) for each in messages)) or 'no result'}"
+    if raised.get("raised_exception") or not said:
+        each = (
+            [raised] if "raised_exception" in raised else [one for one in raised.values() if isinstance(one, Mapping)]
+        )
+        messages = sorted({str(one.get("exception_message")) for one in each}) or ["it gave no result"]
+        return _in_a_line(f"could not be evaluated: {'; '.join(messages)}")
     if mismatched := (said.get("details") or {}).get("mismatched"):
         return "; ".join(f"{name} {', '.join(map(str, columns))}" for name, columns in sorted(mismatched.items()))
     if said.get("unexpected_count"):
-        return _unexpected(said)
-    return f"observed {said.get('observed_value')}"
+        return _in_a_line(_unexpected(said))
+    if said.get("observed_value") is None:
+        return _in_a_line(f"expected {result['expectation_config']['kwargs'].get('value_set', 'otherwise')}")
+    return _in_a_line(f"observed {said['observed_value']}")
 
 
 def _unexpected(said: Mapping[str, Any]) -> str:
-    examples = ", ".join(
-        dict.fromkeys(repr(value) for value in said.get("partial_unexpected_list", []) if value is not None)
-    )
+    examples = dict.fromkeys(_example(value) for value in said.get("partial_unexpected_list", []) if value is not None)
     counted = (
-        f"{said['unexpected_count']} of {said['element_count']} are not" if "element_count" in said else "others are"
+        f"{said['unexpected_count']} of {said['element_count']} are not"
+        if "element_count" in said
+        else "there are others"
     )
-    return f"{counted}, such as {examples}" if examples else counted
+    return f"{counted}, such as {', '.join(examples)}" if examples else counted
+
+
+def _example(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"({', '.join(_example(each) for each in value)})"
+    return repr(value.item() if hasattr(value, "item") else value)
+
+
+def _in_a_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

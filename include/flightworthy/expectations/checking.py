@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -29,7 +29,7 @@ class CheckedStore(Protocol):
 
     def read(self, partition: PartitionVersion) -> Any: ...
 
-    def current(self, model: str) -> Mapping[str, PartitionVersion]: ...
+    def frame(self, version: DatasetVersion) -> Any: ...
 
     def has_passed(self, partition: PartitionVersion) -> bool: ...
 
@@ -52,12 +52,15 @@ class Checked:
     """One per partition that was checked now, in time order."""
     quarantined: tuple[Quarantined, ...]
 
+    one_class: str | None
+    """Why the whole window teaches nothing, if all its labels are the same; a single partition may well be so."""
+
     @property
     def objections(self) -> tuple[str, ...]:
-        """Why the run must end here: what was said of its own partition. An older refused one is only left out."""
+        """Why the run must end here. An older partition that was refused is only left out."""
         return tuple(
             each for refused in self.quarantined if refused.key == self.version.as_of for each in refused.objections
-        )
+        ) + ((self.one_class,) if self.one_class else ())
 
     @property
     def result(self) -> SuiteResult | None:
@@ -85,13 +88,32 @@ def check_expectations(
             store.mark_passed(partition, suite=suite.digest, now=now)
         else:
             quarantined.append(_refuse(store, partition, result, now))
-    return Checked(version=_left(store, version, quarantined), results=tuple(results), quarantined=tuple(quarantined))
+    left = _left(store, version, quarantined)
+    return Checked(
+        version=left,
+        results=tuple(results),
+        quarantined=tuple(quarantined),
+        one_class=_one_class(store, left, spec.target),
+    )
+
+
+def _one_class(store: CheckedStore, version: DatasetVersion, target: str) -> str | None:
+    if not version.partitions:
+        return None
+    labels = set(store.frame(version)[target])
+    if len(labels) > 1:
+        return None
+    return (
+        f"{target}: every label of the {len(version.partitions)} partitions up to {version.as_of} is {labels.pop()!r}; "
+        "nothing can be learnt from one class. Run again once the other has arrived, or widen dataset.window"
+    )
 
 
 def _refuse(store: CheckedStore, partition: PartitionVersion, result: SuiteResult, now: datetime) -> Quarantined:
     objections = result.objections
     failed = "1 expectation" if len(objections) == 1 else f"{len(objections)} expectations"
-    reason = f"{failed} of {result.checked} not met: {'; '.join(objections)}"
+    more = f"; and {len(objections) - 3} more" if len(objections) > 3 else ""
+    reason = f"{failed} of {result.checked} not met: {'; '.join(objections[:3])}{more}"
     return store.quarantine(partition, reason=reason, objections=objections, now=now)
 
 
