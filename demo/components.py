@@ -82,12 +82,12 @@ def _says_healthy(settings: Settings, name: str) -> Callable[[], bool]:
 
 def _answer(url: str) -> dict[str, Any] | None:
     """The JSON at that address, ``{}`` for an answer that is none, None without a good answer."""
-    session = requests.Session()
-    session.trust_env = False
-    try:
-        answer = session.get(url, timeout=2)
-    except requests.RequestException:
-        return None
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            answer = session.get(url, timeout=2)
+        except requests.RequestException:
+            return None
     if not answer.ok:
         return None
     return dict(answer.json()) if "json" in answer.headers.get("content-type", "") else {}

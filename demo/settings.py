@@ -121,6 +121,7 @@ class Settings:
             "CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
             "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}?timeout=60",
             "API__HOST": "127.0.0.1",
+            "API__EXPOSE_CONFIG": False,
             "API__PORT": self.places.ports().airflow,
             "API__BASE_URL": self.airflow_url,
             "API__SECRET_KEY": self.places.secret("airflow_secret_key"),

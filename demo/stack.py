@@ -74,6 +74,8 @@ class Stack:
 
     def down(self) -> None:
         """End every process of this home, whoever started it; data, ports and logins stay for the next time."""
+        if "deployer" in self.running():
+            self.command("flightworthy", "deployer", "--stop-all", expect=None)  # containers, which no process id names
         if self.places.run.exists():
             self._processes.end()
 

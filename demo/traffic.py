@@ -55,9 +55,9 @@ class _Tally:
 class Traffic:
     """A flow of requests to one model behind a router.
 
-    ``entity`` names the field of a row that goes into the ``x-entity-id`` header, by which the router keeps an entity on
-    its arm; the other fields are the features. Nothing is sent before ``start``. ``rate`` and ``rows`` may be changed
-    while it runs: more requests a second, or others, such as those of a drifted world.
+    ``entity`` names the field of a row that goes into the ``x-entity-id`` header, by which the router keeps an entity
+    on its arm; the other fields are the features. Nothing is sent before ``start``. While it runs ``rate`` and ``rows``
+    may be changed: more requests a second, or others, such as those of a drifted world.
     """
 
     def __init__(
