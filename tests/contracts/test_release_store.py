@@ -1,0 +1,136 @@
+"""What every ReleaseStore promises, the one in memory and the one in SQL alike."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from flightworthy import ledger
+from flightworthy.adapters.sql_releases import SqlReleases
+from flightworthy.errors import Conflict, ReleaseRefused
+from flightworthy.release import Cause, Observation, draft, promoted, requested
+from flightworthy.testing import MemoryReleases
+from tests.flightworthy.release_makers import NOW, proposed, release, serving
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request, tmp_path):
+    if request.param == "memory":
+        yield MemoryReleases()
+        return
+    kept = SqlReleases(f"sqlite:///{tmp_path / 'deeper' / 'flightworthy.db'}")
+    yield kept
+    kept.close()
+
+
+def test_a_model_that_never_released_has_an_empty_row_and_is_not_listed(store):
+    """Asking for a row does not make one."""
+    row = store.deployment("churn")
+    assert (row.generation, row.champion, row.phase) == (0, None, "steady")
+    assert store.deployments() == []
+
+
+def test_a_row_comes_back_as_it_was_written(store):
+    """Times, phase and slots survive the way to the store and back."""
+    row = serving(store, 1, 2)
+    assert store.deployment("churn") == row
+    assert store.deployments() == [row]
+    assert row.since_at == NOW
+
+
+def test_a_release_comes_back_with_its_strategy_and_bundle(store):
+    """What going back to it needs is kept whole, in the order of proposal; adding it again changes nothing."""
+    for version in (2, 1):
+        store.add_release(release(version))
+    store.add_release(replace(release(1), target="container"))
+    assert store.release(release(1).id) == release(1)
+    assert store.releases("churn") == [release(2), release(1)]
+    assert store.releases("other") == []
+
+
+def test_an_unknown_release_is_refused_by_name(store):
+    """There is nothing to fall back on where a release does not exist."""
+    with pytest.raises(ReleaseRefused, match="no release churn-9"):
+        store.release("churn-9")
+
+
+def test_of_two_decisions_on_one_row_the_second_is_told_who_won(store):
+    """The loser changes nothing: neither the row nor the ledger."""
+    before = serving(store, 1)
+    proposed(store, 2)
+    after = requested(before, release(3).id, NOW)
+    with pytest.raises(Conflict, match=r"expected generation 2, found 3\. ada proposed churn-2"):
+        store.swap(before, after, draft(before, after, "proposed", Cause(actor="bob", reason="mine", at=NOW)))
+    assert store.deployment("churn").challenger == release(2).id
+    assert len(store.history()) == 3
+
+
+def test_a_conflict_carries_the_generations_as_facts(store):
+    """A program reads them without parsing the message."""
+    before = store.deployment("churn")
+    serving(store, 1)
+    after = requested(before, release(3).id, NOW)
+    with pytest.raises(Conflict) as caught:
+        store.swap(before, after, draft(before, after, "proposed", Cause(actor="bob", reason="mine", at=NOW)))
+    assert caught.value.facts == {"model": "churn", "expected": 0, "found": 2, "winner": "deployer"}
+
+
+def test_ten_decide_at_once_and_one_wins(store):
+    """Exactly one of ten threads that decide on the same row succeeds."""
+    before = serving(store, 1)
+    wins, losses = [], []
+
+    def decide(number):
+        after = requested(before, f"churn-{number}", NOW)
+        cause = Cause(actor=f"run {number}", reason="at once", at=NOW)
+        try:
+            wins.append(store.swap(before, after, draft(before, after, "proposed", cause)).challenger)
+        except Conflict as conflict:
+            losses.append(conflict.facts["winner"])
+
+    threads = [threading.Thread(target=decide, args=(number,)) for number in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(wins) == 1
+    assert set(losses) == {f"run {wins[0].removeprefix('churn-')}"}
+    assert store.deployment("churn").challenger == wins[0]
+
+
+def test_decisions_about_two_models_share_one_chain(store):
+    """The ledger holds over all models, and a model's own history is a part of it."""
+    serving(store, 1)
+    other = store.deployment("claims")
+    row = requested(other, "claims-1", NOW)
+    store.swap(other, row, draft(other, row, "proposed", Cause(actor="ada", reason="first", at=NOW)))
+    after = promoted(row, NOW)
+    store.swap(row, after, draft(row, after, "promoted", Cause(actor="deployer", reason="fine", at=NOW)))
+    assert ledger.verify(store.history(), head=store.head()) == 4
+    assert [entry.seq for entry in store.history("claims")] == [3, 4]
+
+
+def test_an_observation_replaces_the_one_before(store):
+    """Only what was last seen counts."""
+    first = Observation(model="churn", generation=1, share_b=0, healthy=(), note="starting", at=NOW)
+    second = replace(first, generation=2, healthy=("churn-1", "churn-2"), note="")
+    assert store.observation("churn") is None
+    store.observe(first)
+    store.observe(second)
+    assert store.observation("churn") == second
+
+
+def test_evidence_is_kept_by_its_digest(store):
+    """The same evidence twice is one; what was never kept is not found."""
+    digest = store.keep_evidence('{"errors": 3}')
+    assert store.keep_evidence('{"errors": 3}') == digest
+    assert store.evidence(digest) == '{"errors": 3}'
+    assert store.evidence("0" * 64) is None
+
+
+def test_a_partition_is_claimed_by_the_first_run_and_stays_its_own(store):
+    """A run that asks again still has it; another one learns whose it is; a revision is another partition."""
+    assert store.claim("churn", "2026-01-05", "d1", "run 1") == "run 1"
+    assert store.claim("churn", "2026-01-05", "d1", "run 2") == "run 1"
+    assert store.claim("churn", "2026-01-05", "d1", "run 1") == "run 1"
+    assert store.claim("churn", "2026-01-05", "d2", "run 2") == "run 2"
