@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +22,8 @@ TYPES: Mapping[str, Any] = {"number": float, "integer": int | float, "category":
 """An integer may be written 3.0, as pandas does for a column with gaps; see ``Contract.value_flaw``."""
 
 Row = tuple[Any, ...]
-LARGEST_INTEGER = 2**53
+_UNSPEAKABLE = re.compile(r'["\\\x00-\x1f]')
+_LARGEST_INTEGER = 2**53
 """Above it two integers share one float64, which is what an estimator computes with."""
 
 
@@ -47,10 +50,11 @@ class Feature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flaw:
-    """What is wrong with an input, and the name of the column or value that is."""
+    """What is wrong with an input, and the name of the column or value that is. Unreadable: no client can mean it."""
 
     name: str
     what: str
+    is_unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +96,14 @@ class Contract:
                 continue
             for index, row in enumerate(rows):
                 if (wrong := _integer_flaw(row[position])) is not None:
-                    return Flaw(name=f"[{index}].{feature.name}", what=wrong)
+                    endless = abs(row[position]) > sys.float_info.max
+                    return Flaw(name=f"[{index}].{feature.name}", what=wrong, is_unreadable=endless)
         return None
 
 
 def _integer_flaw(value: Any) -> str | None:
-    if value is None or (float(value).is_integer() and abs(value) <= LARGEST_INTEGER):
+    # The size first: a longer integer than a float holds cannot be asked whether it is one.
+    if value is None or (abs(value) <= _LARGEST_INTEGER and float(value).is_integer()):
         return None
     return f"Expected an integer between -2^53 and 2^53, got {value!r:.40}"
 
@@ -155,6 +161,8 @@ def parse_contract(raw: Mapping[str, Any]) -> Contract:
 def _feature(raw: Any) -> Feature:
     if not isinstance(raw, Mapping) or not isinstance(raw.get("name"), str) or raw.get("type") not in TYPES:
         raise _refusal(f"it holds a feature without a name or a known type: {raw!r:.200}")
+    if _UNSPEAKABLE.search(raw["name"]):
+        raise _refusal(f"the feature {raw['name']!r} has a quote, a backslash or a control character in its name")
     values = raw.get("values")
     if values is not None and not (values and all(isinstance(value, str) for value in values)):
         raise _refusal(f"the values of {raw['name']} are not text")

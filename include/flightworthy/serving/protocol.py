@@ -73,7 +73,7 @@ class Protocol:
         if len(rows) > self.max_rows:
             return Problem(status=413, detail=f"At most {self.max_rows} rows a request, got {len(rows)}")
         if (flaw := self.contract.value_flaw(rows)) is not None:
-            return Problem(status=422, detail=flaw.what, field=f"{path}{flaw.name}")
+            return Problem(status=400 if flaw.is_unreadable else 422, detail=flaw.what, field=f"{path}{flaw.name}")
         return rows
 
     def _json(self, body: bytes) -> list[Row] | Problem:

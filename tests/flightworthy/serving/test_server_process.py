@@ -1,0 +1,145 @@
+"""The server as its users meet it: a process, a port, signals."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flightworthy.serving.__main__ import main
+from tests.flightworthy.serving.making import golden_rows
+
+ROOT = Path(__file__).parents[3]
+ENVIRON = os.environ | {"PYTHONPATH": str(ROOT / "include"), "OMP_NUM_THREADS": "1"}
+
+HEAD = b"POST /invocations HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def options(artifact: Path, port: int, *more: str) -> list[str]:
+    return ["--artifact", str(artifact), "--model", "fraud", "--version", "3", "--port", str(port), *more]
+
+
+def health(port: int) -> int:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status
+
+
+@contextmanager
+def serving(artifact: Path, *more: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A ready server; killed in the end if it still runs."""
+    port = free_port()
+    command = [sys.executable, "-m", "flightworthy.serving", *options(artifact, port, *more)]
+    with subprocess.Popen(command, env=ENVIRON) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and process.poll() is None:
+                try:
+                    if health(port) == 200:
+                        break
+                except OSError:
+                    time.sleep(0.05)
+            yield process, port
+        finally:
+            process.kill()
+
+
+def test_a_stop_is_announced_and_loses_no_request(fraud: Path, tmp_path: Path) -> None:
+    """SIGTERM: /healthz says 503 at once, a request half sent is still answered and logged, the exit code is 0."""
+    rows, predictions = golden_rows(fraud)
+    body = json.dumps({"instances": rows[:1]}).encode()
+    with serving(fraud, "--predictions", str(tmp_path), "--drain-seconds", "0.5") as (process, port):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(HEAD + f"content-length: {len(body)}\r\n\r\n".encode() + body[:10])
+            time.sleep(0.1)
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+            assert health(port) == 503
+            time.sleep(0.7)
+            client.sendall(body[10:])
+            answer = client.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"predictions": pytest.approx(predictions[:1])}
+        assert process.wait(timeout=15) == 0
+    logged = [line for path in (tmp_path / "fraud").iterdir() for line in path.read_text().splitlines()]
+    assert [json.loads(line)["features"] for line in logged] == rows[:1]
+
+
+def test_a_chunked_flood_is_cut_off(fraud: Path) -> None:
+    """A body without a length is counted as it comes: 413, and the connection is closed under the sender."""
+    with serving(fraud) as (_, port), socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n")
+        sent = 0
+        try:
+            while sent < 64 << 20:
+                client.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
+                sent += 65536
+        except OSError:
+            pass
+        assert sent < 64 << 20
+        assert health(port) == 200
+
+
+@pytest.mark.parametrize("damage", ["flip", "add", "remove"])
+def test_a_damaged_artifact_is_refused_before_it_is_loaded(
+    fraud: Path, tmp_path: Path, capfd: Any, damage: str
+) -> None:
+    """A flipped byte, an added file, a removed file: exit code 3, and the file's name on stderr."""
+    copy = tmp_path / "model"
+    shutil.copytree(fraud, copy)
+    if damage == "flip":
+        content = bytearray((copy / "model.skops").read_bytes())
+        content[100] ^= 1
+        (copy / "model.skops").write_bytes(content)
+    elif damage == "add":
+        (copy / "model.pkl").write_bytes(b"")
+    else:
+        (copy / "golden.json").unlink()
+    assert main(options(copy, free_port())) == 3
+    named = {"flip": "model.skops", "add": "model.pkl", "remove": "golden.json"}[damage]
+    assert json.loads(capfd.readouterr().err.splitlines()[-1])["file"] == named
+
+
+def test_another_model_s_artifact_is_refused(diagnosis: Path, capfd: Any) -> None:
+    """A server that is told to be fraud does not answer with diagnosis."""
+    assert main(options(diagnosis, free_port())) == 3
+    assert "is an artifact of diagnosis" in capfd.readouterr().err
+
+
+def test_the_server_needs_no_airflow_no_mlflow_and_no_pandas(fraud: Path) -> None:
+    """It scores with all of them made impossible to import, as they are in its container."""
+    program = f"""
+import sys
+absent = ("airflow", "mlflow", "pandas", "pyarrow", "pydantic", "sqlalchemy", "requests", "docker")
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Absent())
+import flightworthy.serving.__main__
+from pathlib import Path
+from typing import Any
+from flightworthy.serving.scoring import load_scorer
+assert load_scorer(Path({str(fraud)!r})).warm_up() is None
+present = set(absent).intersection(sys.modules) | {{name for name in sys.modules if "flightworthy_airflow" in name}}
+assert not present, present
+"""
+    subprocess.run([sys.executable, "-c", program], env=ENVIRON, check=True, timeout=60)
