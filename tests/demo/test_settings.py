@@ -71,7 +71,7 @@ def test_the_start_method_is_a_setting(settings: Settings) -> None:
     """Forking from a process with the slow libraries is the default; plain forking preloads nothing."""
     plain = Settings(places=settings.places, start_method="fork").airflow()
 
-    assert "great_expectations" in settings.airflow()["AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD"]
+    assert "task_runner" in settings.airflow()["AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD"]
     assert plain["AIRFLOW__SCHEDULER__MP_START_METHOD"] == "fork"
     assert "AIRFLOW__SCHEDULER__MP_FORKSERVER_PRELOAD" not in plain
 
