@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from flightworthy.spec.quantities import ColumnName, ColumnNames, Cron, Duration, Scalar, Share, sequence_of
 from flightworthy.spec.section import Section, problem, problems
@@ -94,7 +94,23 @@ class Gate(Section):
         return self
 
 
+def _growing_to_all_traffic(steps: tuple[int, ...]) -> tuple[int, ...]:
+    found = [
+        ((place,), f"must be greater than the previous step ({before})")
+        for place, (before, step) in enumerate(itertools.pairwise(steps), start=1)
+        if step <= before
+    ]
+    if steps[-1] != 100:
+        found.append(((len(steps) - 1,), "must be 100: the last step gives all traffic"))
+    if found:
+        raise problems(found)
+    return steps
+
+
 Step = Annotated[int, Field(ge=1, le=100)]
+Steps = Annotated[
+    tuple[Step, ...], BeforeValidator(sequence_of), Field(min_length=1), AfterValidator(_growing_to_all_traffic)
+]
 
 
 class ReleasePlan(Section):
@@ -102,7 +118,7 @@ class ReleasePlan(Section):
 
     target: Literal["auto", "process", "container"] = "auto"
     """What serves: a container, a process, or a container wherever there is a Docker engine."""
-    steps: Annotated[tuple[Step, ...], BeforeValidator(sequence_of), Field(min_length=1)] = (10, 50, 100)
+    steps: Steps = (10, 50, 100)
     """Percent of traffic, step by step; must increase and end at 100."""
     bake_time: Duration = Field(default="10m", validate_default=True)
     """How long each step must serve without trouble."""
@@ -114,19 +130,6 @@ class ReleasePlan(Section):
     """Share of failed attempts above which the challenger is withdrawn."""
     golden_requests: Annotated[int, Field(ge=1, le=1000)] = 20
     """Requests replayed against the challenger before it gets traffic."""
-
-    @model_validator(mode="after")
-    def _grow_to_all_traffic(self) -> ReleasePlan:
-        found = [
-            (("steps", place), f"must be greater than the previous step ({before})")
-            for place, (before, step) in enumerate(itertools.pairwise(self.steps), start=1)
-            if step <= before
-        ]
-        if self.steps[-1] != 100:
-            found.append((("steps", len(self.steps) - 1), "must be 100: the last step gives all traffic"))
-        if found:
-            raise problems(found)
-        return self
 
     @model_validator(mode="after")
     def _leave_time_to_bake(self) -> ReleasePlan:

@@ -1,0 +1,138 @@
+"""What serves, what was decided, and what was refused."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pyarrow as pa
+
+from flightworthy.adapters.dataset_files import DatasetFiles
+from flightworthy.errors import PartitionRefused
+from flightworthy.release import propose
+from tests.flightworthy.cli.conftest import NOW, Call, House
+
+
+def quarantine(house: House) -> None:
+    """Let two partitions be refused: one unreadable, one against its expectations."""
+    files = DatasetFiles(root=house.home / "datasets")
+    refusal = PartitionRefused("2026-01-12.csv has 0 bytes; it was not uploaded to its end")
+    files.refuse("diagnosis", "2026-01-12", refusal, now=NOW)
+    table = pa.table({"mean_radius": [None, None]})
+    partition = files.write("diagnosis", "2026-01-05", table, sources=["x.csv"], now=NOW)
+    objections = ["mean_radius: values to not be null: 2 of 2 are", "table columns to match set: worst_area is missing"]
+    files.quarantine(partition, reason="2 expectations failed", objections=objections, now=NOW)
+
+
+def test_every_model_has_a_row_whether_it_was_released_or_not(call: Call, house: House) -> None:
+    """Folders without a decision, and decisions without a folder."""
+    (house.models / "claims").mkdir()
+    first, second = house.promote(1), house.promote(2)
+    told = call("status")
+    heads, claims, diagnosis = (line.split() for line in told.out.splitlines())
+    assert heads[:6] == ["MODEL", "CHAMPION", "PREVIOUS", "CHALLENGER", "SHARE", "PHASE"]
+    assert claims[0] == "claims"
+    assert "never released" in told.out
+    assert diagnosis == [
+        "diagnosis", second.id, first.id, "-", "-", "steady", "2026-01-05", "12:00:00", "as", "decided",
+    ]  # fmt: skip
+
+
+def test_a_program_reads_the_row_and_what_the_deployer_last_saw(call: Call, house: House) -> None:
+    """With the generation of each, so that it can tell whether they agree."""
+    first = house.promote(1)
+    release = house.promote(2)
+    (row,) = call("status", "diagnosis", "--json").document["models"]
+    assert row["champion"] == release.id
+    assert row["previous"] == first.id
+    assert (row["challenger"], row["share"], row["phase"]) == (None, 0, "steady")
+    assert row["since"] == "2026-01-05T12:00:00.000000+00:00"
+    assert row["generation"] == row["observed"]["generation"] == 4
+    assert row["refusals"] == []
+
+
+def test_a_decision_that_the_router_has_not_taken_yet_is_shown_as_such(call: Call, house: House) -> None:
+    """Wanted and true may differ for a moment."""
+    house.promote(1)
+    second = house.promote(2)
+    call("rollback", "diagnosis", "--reason", "x", "--wait", "0")
+    assert "not yet as decided" in call("status").out
+    propose(house.store, house.store.release(second.id), actor="a", reason="b", now=NOW, again=True)
+    told = call("status")
+    assert told.out.splitlines()[1].split()[3:7] == [second.id, "0", "%", "starting"]
+
+
+def test_refusals_are_shown_with_their_reasons(call: Call, house: House) -> None:
+    """Withdrawn releases and quarantined partitions, newest first."""
+    house.promote(1)
+    withdrawn = house.refuse(2)
+    quarantine(house)
+    told = call("status", "diagnosis")
+    refusals = [line.split(maxsplit=5) for line in told.out.split("\n\n")[1].splitlines()[1:]]
+    assert ["withdrawn", withdrawn.id, "3 of 40 attempts failed"] in [line[3:] for line in refusals]
+    assert ["quarantined", "2026-01-12", "2026-01-12.csv has 0 bytes; it was not uploaded to its end"] in [
+        line[3:] for line in refusals
+    ]
+    kinds = {each["kind"] for each in call("status", "--json").document["models"][0]["refusals"]}
+    assert kinds == {"withdrawn", "quarantined"}
+
+
+def test_an_empty_house_says_how_to_begin(call: Call) -> None:
+    """Rather than print an empty table."""
+    told = call("status")
+    assert (told.code, told.out) == (0, "there are no models yet; `flightworthy new NAME` makes one\n")
+    assert call("status", "--json").document == {"models": []}
+
+
+def test_history_lists_every_decision_and_that_the_ledger_holds(call: Call, house: House) -> None:
+    """Oldest first, with who and why."""
+    house.promote(1)
+    house.promote(1, model="claims")
+    house.promote(2)
+    told = call("history", "diagnosis")
+    assert [line.split()[0] for line in told.out.splitlines()[:5]] == ["SEQ", "1", "2", "5", "6"]
+    assert told.out.endswith("The ledger holds: 6 decisions about all models, none changed or removed.\n")
+    document = call("history", "diagnosis", "--limit", "1", "--json").document
+    (entry,) = document["entries"]
+    assert (entry["action"], entry["reason"], entry["actor"]) == ("promoted", "baked well", "deployer")
+    assert document["ledger"] == {"holds": True, "entries": 6}
+
+
+def test_a_ledger_that_was_tampered_with_is_refused(call: Call, house: House) -> None:
+    """Nothing of it is shown as if it were true."""
+    house.promote(1)
+    with sqlite3.connect(house.home / "flightworthy.db") as database:
+        (name,) = database.execute("select name from sqlite_master where sql like '%previous_hash%'").fetchone()
+        for trigger in database.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+            database.execute(f"drop trigger {trigger[0]}")
+        database.execute(f"update {name} set reason = 'because' where seq = 1")
+    told = call("history", "diagnosis")
+    assert told.code == 1
+    assert told.out == ""
+    assert "entry 1" in told.err
+
+
+def test_quarantined_partitions_are_listed_with_every_objection(call: Call, house: House) -> None:
+    """The reason is on the command line."""
+    (house.models / "diagnosis").mkdir()
+    quarantine(house)
+    told = call("quarantine", "list", "diagnosis")
+    assert told.code == 0
+    lines = told.out.splitlines()
+    assert lines[0].split() == ["PARTITION", "DIGEST", "AT", "(UTC)", "REASON"]
+    assert lines[1].startswith("2026-01-05")
+    assert lines[1].endswith("2 expectations failed")
+    assert lines[2].split(maxsplit=4)[-1] == "mean_radius: values to not be null: 2 of 2 are"
+    assert lines[4].endswith("2026-01-12.csv has 0 bytes; it was not uploaded to its end")
+    document = call("quarantine", "list", "diagnosis", "--json").document
+    assert [each["key"] for each in document["partitions"]] == ["2026-01-05", "2026-01-12"]
+    assert len(document["partitions"][0]["objections"]) == 2
+
+
+def test_a_reason_cannot_steer_the_terminal(call: Call, house: House) -> None:
+    """Reasons come from files that somebody else wrote."""
+    (house.models / "diagnosis").mkdir()
+    files = DatasetFiles(root=house.home / "datasets")
+    files.refuse("diagnosis", "2026-01-12", PartitionRefused("bad \x1b[2J\r\nchampion: evil"), now=NOW)
+    told = call("quarantine", "list", "diagnosis")
+    assert "\x1b" not in told.out
+    assert len(told.out.splitlines()) == 2
