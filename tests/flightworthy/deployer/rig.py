@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -224,10 +224,15 @@ class Load(threading.Thread):
                 status, release, closes = type(error).__name__, "", True
             self.answers[status, release] += 1
             if closes:
-                if stream is not None:
-                    stream[1].close()
-                stream = None
+                stream = await self._close(stream)
             await asyncio.sleep(self.pause)
+        await self._close(stream)
+
+    async def _close(self, stream):
+        if stream is not None:
+            stream[1].close()
+            with suppress(OSError):
+                await stream[1].wait_closed()
 
     async def _once(self, reader, writer, entity):
         body = b'{"dataframe_records": [{"x": 1}]}'

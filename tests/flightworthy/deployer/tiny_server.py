@@ -28,6 +28,18 @@ def answer(line, body, behaviour, draining):
     return 200, {"predictions": [behaviour["prediction"]] * rows}
 
 
+async def read(reader):
+    """One request: its first line, which is empty at the end of the connection, and its body."""
+    line, length = await reader.readline(), 0
+    while line and (header := await reader.readline()) not in (b"\r\n", b""):
+        if line.startswith(b"POST"):
+            sys.stdout.write(header.decode())
+        if header.lower().startswith(b"content-length:"):
+            length = int(header.split(b":")[1])
+    sys.stdout.flush()
+    return line, await reader.readexactly(length)
+
+
 async def main():
     told = options()
     behaviour = json.loads((Path(told.artifact) / "behaviour.json").read_text())
@@ -37,17 +49,10 @@ async def main():
 
     async def serve(reader, writer):
         try:
-            while line := await reader.readline():
-                length = 0
-                while (header := await reader.readline()) not in (b"\r\n", b""):
-                    if b"POST" in line:
-                        print(header.decode().strip(), flush=True)
-                    if header.lower().startswith(b"content-length:"):
-                        length = int(header.split(b":")[1])
-                body = await reader.readexactly(length)
-                if behaviour.get("hangs") and line.startswith(b"POST"):
+            while (request := await read(reader))[0]:
+                if behaviour.get("hangs") and request[0].startswith(b"POST"):
                     await asyncio.sleep(60)
-                status, content = answer(line, body, behaviour, draining)
+                status, content = answer(*request, behaviour, draining)
                 sent = json.dumps(content).encode()
                 head = f"HTTP/1.1 {status} X\r\nx-flightworthy-release: {told.release}\r\n"
                 writer.write(f"{head}content-length: {len(sent)}\r\n\r\n".encode() + sent)
