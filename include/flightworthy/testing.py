@@ -1,0 +1,178 @@
+"""Stand-ins for the real stores, in memory, for tests of what is built on them; held to the same contracts."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from flightworthy.artifact import seal, verify
+from flightworthy.errors import ReleaseRefused
+from flightworthy.ledger import GENESIS, Draft, Entry, chain
+from flightworthy.registry import Alias, ModelVersion
+from flightworthy.release import Deployment, Observation, Release, conflict
+from flightworthy.training import TrainingOrder, TrainingRun
+
+__all__ = ["MemoryRegistry", "MemoryReleases", "MemoryRuns"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryRuns:
+    """Implements ``training.RunStore``. Artifacts are kept under ``folder``, such as pytest's ``tmp_path``."""
+
+    folder: Path
+    finished: dict[tuple[str, str], TrainingRun] = field(default_factory=dict)
+
+    def find(self, model: str, key: str) -> TrainingRun | None:
+        found = self.finished.get((model, key))
+        return None if found is None else replace(found, reused=True)
+
+    def log(self, order: TrainingOrder, metrics: Mapping[str, float], folder: Path) -> TrainingRun:
+        known = self.find(order.spec.model, order.key)
+        if known is not None:
+            return known
+        digest = seal(folder)
+        run_id = f"run-{len(self.finished) + 1}"
+        kept = self.folder / run_id
+        shutil.copytree(folder, kept)
+        run = TrainingRun(
+            model=order.spec.model,
+            run_id=run_id,
+            key=order.key,
+            params=dict(order.params),
+            seed=order.spec.training.seed,
+            metrics=dict(metrics),
+            lineage=order.lineage,
+            artifact_uri=str(kept),
+            artifact_digest=digest,
+        )
+        self.finished[order.spec.model, order.key] = run
+        return run
+
+    def download(self, run: TrainingRun, folder: Path) -> Path:
+        return _copied(run.artifact_uri, folder, digest=run.artifact_digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryRegistry:
+    """Implements ``registry.Registry`` over artifacts that ``MemoryRuns`` keeps."""
+
+    kept: dict[tuple[str, int], ModelVersion] = field(default_factory=dict)
+    aliases: dict[tuple[str, Alias], int] = field(default_factory=dict)
+
+    def create_once(self, run: TrainingRun, tags: Mapping[str, str]) -> tuple[ModelVersion, bool]:
+        found = self.find(run.model, run.key)
+        if found is not None:
+            return found, False
+        number = next(number for number in itertools.count(1) if (run.model, number) not in self.kept)
+        version = ModelVersion(
+            model=run.model,
+            version=number,
+            key=run.key,
+            run_id=run.run_id,
+            artifact_uri=run.artifact_uri,
+            artifact_digest=run.artifact_digest,
+            tags={**tags, "key": run.key, "artifact_uri": run.artifact_uri},
+        )
+        self.kept[run.model, number] = version
+        return version, True
+
+    def find(self, model: str, key: str) -> ModelVersion | None:
+        return next((version for version in self.versions(model) if version.key == key), None)
+
+    def version(self, model: str, number: int) -> ModelVersion | None:
+        return self.kept.get((model, number))
+
+    def versions(self, model: str) -> Sequence[ModelVersion]:
+        return [version for (name, _), version in sorted(self.kept.items()) if name == model]
+
+    def aliased(self, model: str, alias: Alias) -> ModelVersion | None:
+        number = self.aliases.get((model, alias))
+        return None if number is None else self.version(model, number)
+
+    def set_alias(self, model: str, alias: Alias, number: int) -> None:
+        if (model, number) not in self.kept:
+            raise KeyError((model, number))
+        self.aliases[model, alias] = number
+
+    def delete_alias(self, model: str, alias: Alias) -> None:
+        self.aliases.pop((model, alias), None)
+
+    def tag(self, model: str, number: int, tags: Mapping[str, str]) -> None:
+        version = self.kept[model, number]
+        self.kept[model, number] = replace(version, tags={**version.tags, **tags})
+
+    def download(self, version: ModelVersion, folder: Path) -> Path:
+        return _copied(version.artifact_uri, folder, digest=version.artifact_digest)
+
+
+def _copied(source: str, folder: Path, *, digest: str) -> Path:
+    verify(Path(source), digest=digest)
+    return Path(shutil.copytree(source, folder, dirs_exist_ok=True))
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryReleases:
+    """Implements ``release.ReleaseStore``. May be shared between threads."""
+
+    rows: dict[str, Deployment] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    proposed: dict[str, Release] = field(default_factory=dict)
+    seen: dict[str, Observation] = field(default_factory=dict)
+    bodies: dict[str, str] = field(default_factory=dict)
+    claims: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+
+    def deployment(self, model: str) -> Deployment:
+        return self.rows.get(model, Deployment.empty(model))
+
+    def deployments(self) -> list[Deployment]:
+        return [self.rows[model] for model in sorted(self.rows)]
+
+    def add_release(self, release: Release) -> None:
+        self.proposed.setdefault(release.id, release)
+
+    def release(self, release_id: str) -> Release:
+        if release_id not in self.proposed:
+            raise ReleaseRefused(f"there is no release {release_id}", release=release_id)
+        return self.proposed[release_id]
+
+    def releases(self, model: str) -> list[Release]:
+        return [release for release in self.proposed.values() if release.model == model]
+
+    def swap(self, before: Deployment, after: Deployment, entry: Draft) -> Deployment:
+        with self._one_at_a_time:
+            found = self.deployment(before.model)
+            if found.generation != before.generation:
+                made = [known for known in self.history(found.model) if known.generation == found.generation]
+                raise conflict(before, found, made[0] if made else None)
+            self.rows[before.model] = after
+            self.entries.append(chain(entry, seq=len(self.entries) + 1, previous_hash=self.head()))
+        return after
+
+    def history(self, model: str | None = None) -> list[Entry]:
+        return [entry for entry in self.entries if model in (None, entry.model)]
+
+    def head(self) -> str:
+        return self.entries[-1].hash if self.entries else GENESIS
+
+    def observe(self, observation: Observation) -> None:
+        self.seen[observation.model] = observation
+
+    def observation(self, model: str) -> Observation | None:
+        return self.seen.get(model)
+
+    def keep_evidence(self, body: str) -> str:
+        digest = hashlib.sha256(body.encode()).hexdigest()
+        self.bodies[digest] = body
+        return digest
+
+    def evidence(self, digest: str) -> str | None:
+        return self.bodies.get(digest)
+
+    def claim(self, model: str, key: str, digest: str, run_id: str) -> str:
+        return self.claims.setdefault((model, key, digest), run_id)

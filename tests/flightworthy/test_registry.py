@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flightworthy.gates import Decision, Objection
+from flightworthy.registry import ModelVersion, lineage_tags, register
+from flightworthy.testing import MemoryRegistry, MemoryRuns
+from flightworthy.training import TrainingRun
+from tests.training_material import make_order
+
+APPROVED = Decision(objections=(), notes=())
+REFUSED = Decision(objections=(Objection(gate="roc_auc at least 0.9", reason="is 0.5"),), notes=())
+
+
+def make_run(folder: Path, **lineage: str) -> TrainingRun:
+    (folder / "model").mkdir(exist_ok=True)
+    (folder / "model" / "model.skops").write_bytes(b"weights")
+    return MemoryRuns(folder=folder / "runs").log(make_order(**lineage), {"log_loss": 0.5}, folder / "model")
+
+
+@pytest.mark.parametrize("intent", ["schedule", "new_data", "drift", "manual"])
+def test_an_approved_run_is_registered_and_becomes_challenger(tmp_path: Path, intent: str) -> None:
+    """Registered once: again it finds what stands."""
+    registry = MemoryRegistry()
+    first = register(registry, make_run(tmp_path, intent=intent), APPROVED)
+    again = register(registry, MemoryRuns(folder=tmp_path).log(make_order(), {}, tmp_path / "model"), APPROVED)
+    assert (first.is_new, again.is_new) == (True, False)
+    assert first.version.version == again.version.version
+    assert registry.aliased("shop", "challenger") == first.version
+
+
+def test_a_backfill_is_registered_and_touches_no_alias(tmp_path: Path) -> None:
+    """A backfill never releases."""
+    registry = MemoryRegistry()
+    found = register(registry, make_run(tmp_path, intent="backfill"), APPROVED)
+    assert found.is_new
+    assert not found.is_challenger
+    assert registry.aliased("shop", "challenger") is None
+
+
+def test_an_unknown_intent_touches_no_alias(tmp_path: Path) -> None:
+    """Only an intent that is known to release does."""
+    assert not register(MemoryRegistry(), make_run(tmp_path, intent="whim"), APPROVED).is_challenger
+
+
+def test_a_refused_run_is_recorded_with_its_objections_and_touches_no_alias(tmp_path: Path) -> None:
+    """The reason stays with the version."""
+    registry = MemoryRegistry()
+    found = register(registry, make_run(tmp_path), REFUSED)
+    assert registry.aliased("shop", "challenger") is None
+    assert found.version.tags["decision"] == "refused"
+    assert found.version.tags["objections"] == "roc_auc at least 0.9: is 0.5"
+
+
+def test_a_version_tells_where_it_comes_from(tmp_path: Path) -> None:
+    """Every part of the bundle is named by digest; what is empty is not claimed."""
+    tags = lineage_tags(make_run(tmp_path, code_commit=""), APPROVED)
+    assert {"dataset_digest", "code_digest", "lock_digest", "params_digest", "config_digest", "artifact_digest"} <= set(
+        tags
+    )
+    assert tags["decision"] == "approved"
+    assert "code_commit" not in tags
+    assert "objections" not in tags
+
+
+def test_a_version_survives_the_way_between_processes(tmp_path: Path) -> None:
+    """Packed and unpacked it is equal."""
+    version = register(MemoryRegistry(), make_run(tmp_path), APPROVED).version
+    assert ModelVersion.unpack(version.pack()) == version
