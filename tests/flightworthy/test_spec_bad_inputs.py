@@ -164,6 +164,11 @@ def test_07_steps_that_do_not_end_at_100_say_why_they_must(refused: Refused) -> 
     assert refused(changed("[10, 50, 100]", "[]")) == "model.yaml:16: release.steps: must not be empty"
 
 
+def test_07_wrong_steps_are_reported_beside_whatever_else_is_wrong_in_their_section(refused: Refused) -> None:
+    """Both are mended in one go."""
+    assert len(refused(changed("[10, 50, 100]", "[10, 5, 100]").replace("5s", "5")).splitlines()) == 2
+
+
 def test_08_weights_outside_of_1_to_100_are_refused(refused: Refused) -> None:
     """Both ends at once, each on its line."""
     assert refused(changed("[10, 50, 100]", "\n  - -1\n  - 150")) == (
