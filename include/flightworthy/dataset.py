@@ -234,12 +234,14 @@ class _Intake(Generic[ContentT]):
         )
 
     def wanted(self, own: str, window: int) -> list[str]:
-        """The run's own key last, before it the keys of the window that were never taken in."""
+        """The run's own key last, before it those of the window that the store lacks.
+
+        Among them those that were refused: a corrected file wakes no deployment, and would otherwise never come in.
+        """
         landed = {file.key for file in self.files}
         stored = self.store.current(self.model)
-        refused = {each.key for each in self.store.quarantined(self.model)}
         reach = sorted(key for key in landed | set(stored) if key <= own)[-window:]
-        return [key for key in reach if key in landed and (key == own or key not in stored.keys() | refused)]
+        return [key for key in reach if key in landed and (key == own or key not in stored)]
 
     def take_in(self, keys: Sequence[str], *, own: str) -> tuple[PartitionVersion, ...]:
         contents = self.source.read(keys) if keys else {}

@@ -157,7 +157,7 @@ def key_in(uri: str, *, template: str, pattern: str) -> str | None:
 
     ``template`` may hold ``*`` for what does not matter within one folder: ``landing/{partition}/*.parquet``.
     """
-    found = _expression(template, pattern).fullmatch(uri)
+    found = _expression(template).fullmatch(uri)
     if found is None:
         return None
     key = found.group("partition")
@@ -168,14 +168,13 @@ def key_in(uri: str, *, template: str, pattern: str) -> str | None:
     return key
 
 
-def _expression(template: str, pattern: str) -> re.Pattern[str]:
-    segment = "/".join("[^/]+" for _ in pattern.split("/"))
+def _expression(template: str) -> re.Pattern[str]:
     parts = re.split(r"(\{partition\}|\*)", template)
     seen = False
     written = []
     for part in parts:
         if part == PLACEHOLDER:
-            written.append("(?P=partition)" if seen else f"(?P<partition>{segment})")
+            written.append("(?P=partition)" if seen else "(?P<partition>[^/]+)")
             seen = True
         else:
             # A name that starts with a dot or an underscore is a file in the making (rsync, Spark).

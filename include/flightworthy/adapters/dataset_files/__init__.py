@@ -94,10 +94,11 @@ class DatasetFiles:
 
     def record(self, version: DatasetVersion) -> None:
         file = self.root / version.model / "versions" / f"{version.digest[:12]}.json"
-        if not file.exists():
-            partitions = [{"key": each.key, "digest": each.digest, "rows": each.rows} for each in version.partitions]
-            said = {"digest": version.digest, "model": version.model, "partitions": partitions}
-            writing.replace_json(file, said)
+        partitions = [{"key": each.key, "digest": each.digest, "rows": each.rows} for each in version.partitions]
+        with self._locked(version.model):
+            if not file.exists():
+                said = {"digest": version.digest, "model": version.model, "partitions": partitions}
+                writing.replace_json(file, said)
 
     def version(self, model: str, digest: str) -> DatasetVersion:
         """A recorded dataset version by its digest (or the first twelve characters of it)."""
@@ -117,7 +118,9 @@ class DatasetFiles:
         return (self._folder(partition) / "passed.json").exists()
 
     def mark_passed(self, partition: PartitionVersion, *, suite: str, now: datetime) -> None:
-        writing.replace_json(self._folder(partition) / "passed.json", {"suite": suite, "passed_at": now.isoformat()})
+        with self._locked(partition.model):
+            said = {"suite": suite, "passed_at": now.isoformat()}
+            writing.replace_json(self._folder(partition) / "passed.json", said)
 
     def quarantined(self, model: str) -> list[Quarantined]:
         return [

@@ -39,7 +39,7 @@ def sha256(content: bytes) -> str:
 
 
 def folder_name(key: str) -> str:
-    """A key as one folder, also ``2026/01/05``."""
+    """A key as one folder, whatever is written in it."""
     return quote(key, safe=" :+,=@")
 
 
@@ -119,9 +119,10 @@ def write_json(file: Path, said: Any) -> None:
 
 
 def replace_json(file: Path, said: Any) -> None:
-    """Make ``file`` say this; whoever reads it meanwhile reads the old or the new, never half."""
+    """Make ``file`` say this; whoever reads it meanwhile reads the old or the new. For the lock's holder only."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    making = file.with_name(f".{file.name}.{os.getpid()}")
+    # Always the same name: what a killed writer left is overwritten by the next.
+    making = file.with_name(f".{file.name}.new")
     try:
         write_json(making, said)
         _sync(making)

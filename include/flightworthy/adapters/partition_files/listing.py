@@ -36,8 +36,7 @@ class Landing:
         """In order of key and URI; without a ``{partition}`` in the URI the keys are still empty."""
         fixed = re.split(r"\{partition\}|\*", self.template)[0]
         folder, _, _ = fixed.rpartition("/")
-        # A pattern such as %Y/%m/%d makes one {partition} several folders deep.
-        depth = self.template[len(folder) :].count("/") + self.source.partition.count("/")
+        depth = self.template[len(folder) :].count("/")
         files = []
         for path, details in self._listed(folder or "/", depth).items():
             key = self._key(path)

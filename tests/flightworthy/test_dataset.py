@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flightworthy.adapters.dataset_files import DatasetFiles
+from flightworthy.dataset import DatasetVersion, PartitionVersion, Split, ingest, split_of, version_of
+from flightworthy.errors import PartitionMissing, PartitionRefused
+from flightworthy.partition import SourceFile
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+@dataclass
+class Landed:
+    """A source that holds what a test landed, and remembers what was asked of it."""
+
+    tables: dict[str, pa.Table | PartitionRefused] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def land(self, key: str, *values: int) -> None:
+        self.tables[key] = pa.table({"id": list(values)})
+
+    def files(self) -> Sequence[SourceFile]:
+        return [SourceFile(key=key, uri=f"landing/{key}.csv", size=1, modified_at=NOW) for key in sorted(self.tables)]
+
+    def read(self, keys: Sequence[str]) -> Mapping[str, pa.Table | PartitionRefused]:
+        self.asked += keys
+        return {key: self.tables[key] for key in keys}
+
+    def unplaced(self) -> Sequence[str]:
+        return ["line 7: the time is missing"]
+
+
+@pytest.fixture
+def landed():
+    return Landed()
+
+
+@pytest.fixture
+def store(tmp_path):
+    return DatasetFiles(root=tmp_path)
+
+
+def take_in(landed, store, key=None, window=3):
+    return ingest(landed, store, model="m", key=key, window=window, now=NOW)
+
+
+def keys(version):
+    return [each.key for each in version.partitions]
+
+
+def test_the_same_input_gives_the_same_digest_and_is_not_written_twice(landed, store):
+    """A second run of the same interval finds everything standing."""
+    landed.land("2026-01", 1, 2)
+    first, second = take_in(landed, store, "2026-01"), take_in(landed, store, "2026-01")
+    assert first.version == second.version
+    assert (first.stood, second.stood) == (False, True)
+    assert [each.key for each in first.written] == ["2026-01"]
+    assert second.written == ()
+    assert first.unplaced == ("line 7: the time is missing",)
+
+
+def test_a_run_learns_only_from_what_was_known_by_its_interval(landed, store):
+    """Later partitions are in the source, and not in the dataset version of an earlier run."""
+    for month in range(1, 6):
+        landed.land(f"2026-0{month}", month)
+    assert keys(take_in(landed, store, "2026-03").version) == ["2026-01", "2026-02", "2026-03"]
+    assert keys(take_in(landed, store).version) == ["2026-03", "2026-04", "2026-05"]
+    assert sorted(landed.asked) == ["2026-01", "2026-02", "2026-03", "2026-04", "2026-05"]
+
+
+def test_an_earlier_partition_of_the_source_is_taken_in_with_the_run(landed, store):
+    """A backfill over one year of one file learns from the year before, which no run ever asked for."""
+    landed.land("1994-12", 1)
+    landed.land("1995-01", 2)
+    ingested = take_in(landed, store, "1995-01")
+    assert keys(ingested.version) == ["1994-12", "1995-01"]
+    assert ingested.unchecked == ingested.version.partitions
+
+
+def test_a_run_without_a_key_takes_the_newest_and_reads_it_again(landed, store):
+    """A drift run picks up a revision of an interval that is known already; the revision has another digest."""
+    landed.land("2026-01", 1)
+    before = take_in(landed, store)
+    landed.land("2026-01", 1, 2)
+    after = take_in(landed, store)
+    assert after.version.digest != before.version.digest
+    assert after.version.rows == 2
+    assert [each.digest for each in store.revisions("m", "2026-01")] == [
+        before.version.partitions[0].digest,
+        after.version.partitions[0].digest,
+    ]
+
+
+def test_a_revision_taken_back_is_current_again(landed, store):
+    """The same content lands again after another: current is what landed last."""
+    landed.land("2026-01", 1)
+    first = take_in(landed, store).version
+    landed.land("2026-01", 2)
+    take_in(landed, store)
+    landed.land("2026-01", 1)
+    again = take_in(landed, store)
+    assert again.version == first
+    assert store.current("m")["2026-01"].digest == first.partitions[0].digest
+
+
+def test_an_interval_without_data_is_missing(landed, store):
+    """Neither landed nor kept: an operator skips, and learns what the newest is."""
+    with pytest.raises(PartitionMissing, match="holds no partition at all"):
+        take_in(landed, store)
+    landed.land("2026-01", 1)
+    with pytest.raises(PartitionMissing, match="its newest is 2026-01") as caught:
+        take_in(landed, store, "2026-02")
+    assert caught.value.facts == {"model": "m", "key": "2026-02", "newest": "2026-01"}
+
+
+def test_a_partition_outlives_its_landing_file(landed, store):
+    """Once taken in, a rerun does not need the file any more."""
+    landed.land("2026-01", 1)
+    first = take_in(landed, store, "2026-01")
+    landed.tables.clear()
+    assert take_in(landed, store, "2026-01").version == first.version
+    assert take_in(landed, store).version == first.version
+
+
+def test_a_quarantined_partition_is_refused_at_once_and_says_what_to_do(landed, store):
+    """The same content waits already; another content is a new try."""
+    landed.land("2026-01", 1)
+    partition = take_in(landed, store).version.partition
+    store.quarantine(partition, reason="1 expectation of 9 not met: age", objections=["age"], now=NOW)
+    with pytest.raises(
+        PartitionRefused, match=r"waits in quarantine.*not met: age.*Land a corrected.*remove "
+    ) as caught:
+        take_in(landed, store)
+    assert caught.value.facts["objections"] == ("age",)
+    landed.land("2026-01", 2)
+    assert take_in(landed, store).version.rows == 1
+
+
+def test_removing_the_quarantine_has_a_partition_checked_again(landed, store):
+    """The way back that the message names works."""
+    landed.land("2026-01", 1)
+    partition = take_in(landed, store).version.partition
+    held = store.quarantine(partition, reason="r", objections=["o"], now=NOW)
+    shutil.rmtree(held.uri)
+    assert take_in(landed, store).unchecked == (partition,)
+
+
+def test_what_cannot_be_read_is_refused_and_noted(landed, store):
+    """The refusal waits in quarantine for whoever asks; a later run goes on without that partition."""
+    landed.land("2026-01", 1)
+    landed.tables["2026-02"] = PartitionRefused("f.csv is empty (0 bytes). Land it again.", file="f.csv")
+    with pytest.raises(PartitionRefused, match="is empty"):
+        take_in(landed, store, "2026-02")
+    assert [(each.key, each.reason) for each in store.quarantined("m")] == [
+        ("2026-02", "f.csv is empty (0 bytes). Land it again.")
+    ]
+    landed.land("2026-03", 3)
+    assert keys(take_in(landed, store, "2026-03").version) == ["2026-01", "2026-03"]
+
+
+def test_a_corrected_partition_comes_in_with_the_next_run(landed, store):
+    """A revision wakes nobody; the run of a later interval finds it, and leaves out what is still the refused one."""
+    landed.land("2026-01", 1)
+    partition = take_in(landed, store).version.partition
+    store.quarantine(partition, reason="r", objections=["o"], now=NOW)
+    landed.land("2026-02", 2)
+    assert keys(take_in(landed, store).version) == ["2026-02"]
+    landed.land("2026-01", 9)
+    landed.land("2026-03", 3)
+    assert keys(take_in(landed, store).version) == ["2026-01", "2026-02", "2026-03"]
+
+
+def test_a_dataset_digest_depends_on_keys_and_contents_alone():
+    """Not on the order in which partitions came, nor on which run asked."""
+    one = PartitionVersion(model="m", key="a", digest="1" * 64, rows=1)
+    two = PartitionVersion(model="m", key="b", digest="2" * 64, rows=1)
+    assert version_of("m", "b", [two, one], window=9).digest == version_of("m", "c", [one, two], window=2).digest
+    assert version_of("m", "b", [two, one], window=1).partitions == (two,)
+    assert version_of("m", "a", [two, one], window=9).partitions == (one,)
+    moved = PartitionVersion(model="m", key="c", digest="2" * 64, rows=1)
+    assert version_of("m", "c", [one, moved], window=9).digest != version_of("m", "c", [one, two], window=9).digest
+    assert DatasetVersion(model="m", as_of="z", partitions=(one,)).partition is None
+
+
+@given(st.integers() | st.text(), st.floats(0, 0.4), st.floats(0, 0.4), st.floats(0, 0.1), st.floats(0, 0.1))
+def test_a_larger_share_takes_only_from_the_training_rows(entity, holdout, validation, more, and_more):
+    """Nobody moves between holdout and validation: a champion was never trained on what judges it."""
+    before = split_of(entity, holdout=holdout, validation=validation)
+    after = split_of(entity, holdout=holdout + more, validation=validation + and_more)
+    assert before is Split.TRAIN or after is before
+
+
+def test_the_split_is_the_same_for_ever():
+    """Written down: a change of the rule would move entities between training and holdout."""
+    sides = [split_of(entity, holdout=0.2, validation=0.2).value[0] for entity in range(40)]
+    assert "".join(sides) == "ttvttvvthhtttttvttttvttttttttttvvtttttth"
+    assert [split_of(each, holdout=0.2, validation=0.2) for each in (7, 7.0, "7")] == [Split.TRAIN] * 3
+
+
+def test_the_split_keeps_its_shares():
+    """A hash of ten thousand entities comes out close to what was asked."""
+    sides = [split_of(f"patient-{number}", holdout=0.2, validation=0.1) for number in range(10_000)]
+    assert abs(sides.count(Split.HOLDOUT) - 2000) < 150
+    assert abs(sides.count(Split.VALIDATION) - 1000) < 120
+
+
+@pytest.mark.parametrize("entity", [None, float("nan")])
+def test_a_row_without_an_entity_belongs_to_no_side(entity):
+    """Guessing a side would leak."""
+    with pytest.raises(ValueError, match="must be complete"):
+        split_of(entity, holdout=0.2, validation=0.2)
