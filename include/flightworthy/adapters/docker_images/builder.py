@@ -105,11 +105,12 @@ def _built(client: docker.DockerClient, context: BuildContext, progress: Callabl
             rm=True,
             forcerm=True,
         )
+        # To its end, error or not: half a stream read keeps its connection open.
         for text in _texts(lines):
             tail.append(text)
             progress(text)
-            if text.startswith("error: "):
-                raise _failure(context, tail)
+    if any(text.startswith("error: ") for text in tail):
+        raise _failure(context, tail)
     try:
         image = client.images.get(context.tag)
     except ImageNotFound as error:

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import ast
+import shutil
+from pathlib import Path
+
+import pytest
+
+import flightworthy
+from flightworthy.artifact import seal
+from flightworthy.errors import ArtifactRefused
+from flightworthy.image import RUN_OPTIONS, Origin, dockerfile, lay_out, read_context, server_modules
+
+PACKAGE = Path(flightworthy.__file__).parent
+ORIGIN = Origin(
+    model="fraud",
+    version="3",
+    release="fraud-3-abcdef01",
+    artifact_digest="a" * 64,
+    dataset_digest="d" * 64,
+    code_commit="c" * 40,
+    lock_digest="e" * 64,
+)
+REQUIREMENTS = "msgspec==0.22.0 \\\n    --hash=sha256:" + "0" * 64 + "\n"
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Path:
+    folder = tmp_path / "artifact"
+    folder.mkdir()
+    (folder / "model.skops").write_bytes(b"weights")
+    seal(folder)
+    return folder
+
+
+def everything(folder: Path) -> dict[str, tuple[bytes, int, float]]:
+    return {
+        path.relative_to(folder).as_posix(): (path.read_bytes(), path.stat().st_mode, path.stat().st_mtime)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_the_same_inputs_make_the_same_build_context(artifact: Path, tmp_path: Path) -> None:
+    """Byte for byte, mode for mode, time for time; wherever it is written."""
+    one = lay_out(tmp_path / "one", artifact=artifact, requirements=REQUIREMENTS, origin=ORIGIN)
+    two = lay_out(tmp_path / "two", artifact=artifact, requirements=REQUIREMENTS, origin=ORIGIN)
+    assert one.digest == two.digest
+    assert everything(one.folder) == everything(two.folder)
+    assert {mtime for _, _, mtime in everything(one.folder).values()} == {0}
+    assert (one.artifact / "model.skops").read_bytes() == b"weights"
+    assert one.requirements.read_text() == REQUIREMENTS
+
+
+def test_another_model_version_or_lock_is_another_context(artifact: Path, tmp_path: Path) -> None:
+    """Whatever goes into the image goes into the digest."""
+    one = lay_out(tmp_path / "one", artifact=artifact, requirements=REQUIREMENTS, origin=ORIGIN)
+    two = lay_out(tmp_path / "two", artifact=artifact, requirements=REQUIREMENTS.replace("0.22", "0.23"), origin=ORIGIN)
+    (artifact / "model.skops").write_bytes(b"other weights")
+    seal(artifact)
+    three = lay_out(tmp_path / "three", artifact=artifact, requirements=REQUIREMENTS, origin=ORIGIN)
+    assert len({one.digest, two.digest, three.digest}) == 3
+
+
+def test_laying_out_again_leaves_a_whole_context_as_it_is(artifact: Path, tmp_path: Path) -> None:
+    """A process may be serving from it; the wheels that a builder put there stay too."""
+    folder = tmp_path / "context"
+    lay_out(folder, artifact=artifact, requirements=REQUIREMENTS, origin=ORIGIN)
+    (folder / "wheels").mkdir()
+    (folder / "wheels" / "x.whl").write_bytes(b"wheel")
+    inode = folder.stat().st_ino
+    again = lay_out(folder, artifact=artifact, requirements=REQUIREMENTS, origin=ORIGIN)
+    assert folder.stat().st_ino == inode
+    assert (folder / "wheels" / "x.whl").exists()
+    assert again == read_context(folder)
+    assert not folder.with_name("context.part").exists()
+
+
+def test_half_a_context_is_replaced(artifact: Path, tmp_path: Path) -> None:
+    """A run that was killed leaves nothing that the next one takes for whole."""
+    folder = tmp_path / "context"
+    (folder / "model").mkdir(parents=True)
+    folder.with_name("context.part").mkdir()
+    with pytest.raises(ArtifactRefused, match="not a whole build context"):
+        read_context(folder)
+    context = lay_out(folder, artifact=artifact, requirements=REQUIREMENTS, origin=ORIGIN)
+    assert read_context(folder) == context
+
+
+def test_a_changed_context_names_the_file(artifact: Path, tmp_path: Path) -> None:
+    """Nothing is built from, or served out of, a folder that was edited."""
+    context = lay_out(tmp_path / "context", artifact=artifact, requirements=REQUIREMENTS, origin=ORIGIN)
+    (context.artifact / "model.skops").write_bytes(b"malicious")
+    with pytest.raises(ArtifactRefused, match=r"model/model\.skops"):
+        read_context(context.folder)
+
+
+def test_an_unsealed_artifact_is_refused(tmp_path: Path) -> None:
+    """Without a manifest nothing shows what was registered."""
+    (tmp_path / "artifact").mkdir()
+    with pytest.raises(ArtifactRefused, match="not a sealed artifact"):
+        lay_out(tmp_path / "context", artifact=tmp_path / "artifact", requirements=REQUIREMENTS, origin=ORIGIN)
+
+
+def test_the_image_layers_follow_how_often_they_change() -> None:
+    """Dependencies, then server, then model: another model version rebuilds the last layer only."""
+    text = dockerfile(model="fraud", version="3", labels=ORIGIN.labels())
+    copies = [line for line in text.splitlines() if line.startswith("COPY")]
+    assert [line.split()[-2] for line in copies[-3:]] == ["/opt/flightworthy/packages", "server/", "model/"]
+    assert "pip install" in text.split("\nFROM ")[0]
+
+
+def test_the_image_installs_from_locked_wheels_and_runs_as_nobody_special() -> None:
+    """No index, hashes required, uid 10001, a health check; nothing that looks like a secret or an address."""
+    text = dockerfile(model="fraud", version="3", labels=ORIGIN.labels())
+    for needed in ["--no-index", "--require-hashes", "USER 10001:10001", "HEALTHCHECK", "/healthz"]:
+        assert needed in text
+    assert "https://" not in text
+    assert "ARG " not in text
+    assert 'io.flightworthy.dataset-digest="' + "d" * 64 in text
+
+
+def test_a_container_is_given_nothing_that_it_does_not_need() -> None:
+    """The options that the deployer runs it with."""
+    assert RUN_OPTIONS["user"] == "10001:10001"
+    assert RUN_OPTIONS["read_only"] is True
+    assert RUN_OPTIONS["cap_drop"] == ["ALL"]
+    assert "no-new-privileges" in RUN_OPTIONS["security_opt"]
+    assert "noexec" in RUN_OPTIONS["tmpfs"]["/tmp"]
+    assert RUN_OPTIONS["pids_limit"] > 0
+    assert RUN_OPTIONS["mem_limit"]
+
+
+def test_the_server_in_the_image_is_what_its_imports_reach(tmp_path: Path) -> None:
+    """Every import of ours that a copied module makes is copied; training, registry and command line are not."""
+    modules = server_modules(PACKAGE)
+    assert "serving/__main__.py" in modules
+    assert not [name for name in modules if name.startswith(("cli/", "deployer/", "spec"))]
+    assert not {"training.py", "registry.py", "image.py"}.intersection(modules)
+    for name in modules:
+        for node in ast.walk(ast.parse((PACKAGE / name).read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("flightworthy."):
+                path = "/".join(str(node.module).split(".")[1:])
+                assert {f"{path}.py", f"{path}/__init__.py"}.intersection(modules), node.module
+
+
+def test_a_module_more_in_the_server_is_in_its_image(tmp_path: Path) -> None:
+    """Nobody keeps a list of files by hand."""
+    package = tmp_path / "flightworthy"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    with (package / "serving" / "events.py").open("a") as file:
+        file.write("\nfrom flightworthy import gates\n")
+    assert set(server_modules(package)) - set(server_modules(PACKAGE)) >= {"gates.py"}
