@@ -80,11 +80,6 @@ def written(key: str, field: FieldInfo) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     if key in SHARES:
-        "validation",
-        "holdout",
-        "drifted_share",
-        "max_error_rate",
-    }:
         return f"{default:.0%}"
     return str(list(default)) if isinstance(default, tuple) else str(default)
 
