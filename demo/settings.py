@@ -18,12 +18,10 @@ from demo.places import ROOT, Places
 StartMethod = Literal["forkserver", "fork"]
 
 _PRELOADED = (
+    "flightworthy_airflow.preload",
     "airflow.executors.local_executor",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
-    "mlflow.sklearn",
-    "great_expectations",
-    "evidently",
 )
 """What every task would otherwise import for seconds, each for itself."""
 

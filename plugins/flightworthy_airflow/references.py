@@ -38,6 +38,7 @@ class EvaluationReference:
     run: Mapping[str, Any]
     decision: Mapping[str, Any]
     metrics: Mapping[str, float]
+    champion_metrics: Mapping[str, float] | None
     report: str
     intent: str
 

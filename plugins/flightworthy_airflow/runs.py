@@ -57,7 +57,7 @@ def describe(context: Context) -> Run:
         intent=intent,
         partition=_partition(intent, payloads, context),
         interval_start=dag_run.data_interval_start if timed else None,
-        actor=getattr(dag_run, "triggering_user_name", None) or f"{dag_run.dag_id}/{dag_run.run_id}",
+        actor=getattr(dag_run, "triggering_user_name", None) or dag_run.dag_id,
     )
 
 

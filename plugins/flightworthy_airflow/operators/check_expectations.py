@@ -61,7 +61,9 @@ class CheckExpectationsOperator(BaseOperator):
             docs = checked.result or (checked.results[-1] if checked.results else None)
             self.report_path = docs.docs if docs else None
             for refused in checked.quarantined:
-                self.log.error("quarantined partition=%s: %s", refused.key, refused.reason)
+                self.log.error("quarantined partition=%s digest=%s", refused.key, refused.digest)
+                for objection in refused.objections:
+                    self.log.error("objection: %s", objection)
             if own := [each for each in checked.quarantined if each.key == dataset.partition]:
                 raise PartitionRefused(
                     f"Partition {dataset.partition} of {self.model} was refused and waits in quarantine; the champion "

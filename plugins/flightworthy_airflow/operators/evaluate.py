@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 
@@ -12,6 +12,9 @@ from flightworthy_airflow.hooks.mlflow import MlflowHook
 from flightworthy_airflow.links import ReportLink
 from flightworthy_airflow.references import DatasetReference, EvaluationReference, pack, unpack
 from flightworthy_airflow.refusals import refusals_fail
+
+if TYPE_CHECKING:
+    from flightworthy.evaluation import Evaluation
 
 __all__ = ["EvaluateOperator"]
 
@@ -80,7 +83,8 @@ class EvaluateOperator(BaseOperator):
                 model=self.model,
                 run=run.pack(),
                 decision=review.decision.pack(),
-                metrics={name: estimate.value for name, estimate in review.challenger.metrics.items()},
+                metrics=_values(review.challenger),
+                champion_metrics=None if review.champion is None else _values(review.champion),
                 report=self.report_path,
                 intent=dataset.intent,
             )
@@ -89,3 +93,7 @@ class EvaluateOperator(BaseOperator):
     @staticmethod
     def _each(runs: Iterable[Any]) -> Iterable[Any]:
         return (run for run in runs if run is not None)
+
+
+def _values(evaluation: Evaluation) -> dict[str, float]:
+    return {name: estimate.value for name, estimate in evaluation.metrics.items()}

@@ -46,6 +46,11 @@ class TrainOperator(BaseOperator):
         self.mlflow_conn_id = mlflow_conn_id
         self.mlflow_url: str | None = None
 
+    @property
+    def title(self) -> str:
+        """What the UI calls this trial among the mapped ones."""
+        return ", ".join(f"{name}={value}" for name, value in dict(self.trial).items())
+
     def execute(self, context: Context) -> dict[str, Any]:
         from flightworthy.training import TrainingOrder, train
         from flightworthy_airflow.hooks.workshop import frames_of, lineage_of, workshop_of
