@@ -7,11 +7,15 @@ import os
 import shlex
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_SHELL = "/bin/sh"
+_ORPHANED = '{ while kill -0 $$ 2>/dev/null; do sleep 0.01; done; exec "$@"; } >&2 & echo $!'
+"""Say the number of a process that becomes the command once this shell is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,34 +33,37 @@ class Process:
 
 
 class LocalProcesses:
-    """Starts processes in sessions of their own, so that neither a signal nor the end of the starter reaches them."""
+    """Starts processes in sessions of their own, as nobody's children: no signal to the starter reaches them.
 
-    def __init__(self) -> None:
-        self._children: dict[int, subprocess.Popen[bytes]] = {}
+    Nor does its end. Envoy asks the kernel for a SIGTERM when its parent dies, so its parent is a shell that is gone
+    before it starts.
+    """
 
     def start(self, command: Sequence[str], *, log: Path, environ: Mapping[str, str]) -> int:
         """Start a process whose output is appended to ``log``; its pid."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
-            child = subprocess.Popen(
-                list(command),
+            shell = subprocess.run(
+                [_SHELL, "-c", _ORPHANED, _SHELL, *command],
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=dict(environ),
+                stdout=subprocess.PIPE,
+                stderr=output,
+                env={"PATH": os.defpath, **environ},
                 start_new_session=True,
+                check=True,
             )
-        self._children[child.pid] = child
-        return child.pid
+        pid = int(shell.stdout)
+        deadline = time.monotonic() + 2
+        while _command(pid)[:1] == (_SHELL,) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return pid
 
     def find(self, marker: str) -> list[Process]:
         """The processes that have ``marker`` as one of their arguments; those that have ended are not among them."""
-        self._reap()
         return [process for process in _processes() if marker in process.command]
 
     def is_alive(self, process: Process) -> bool:
         """Whether that very process still runs; another one that was given its number is not it."""
-        self._reap()
         return _command(process.pid) == process.command
 
     def terminate(self, process: Process) -> None:
@@ -70,10 +77,7 @@ class LocalProcesses:
     def _signal(self, process: Process, number: int) -> None:
         if self.is_alive(process):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-
-    def _reap(self) -> None:
-        self._children = {pid: child for pid, child in self._children.items() if child.poll() is None}
+                os.killpg(os.getpgid(process.pid), number)
 
 
 def tail(log: Path, *, size: int = 600) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from flightworthy.canary import ArmCounts, Judgement, Verdict, glance, judge
@@ -23,11 +23,16 @@ class Rehearsal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What is known of a challenger at one moment. ``baked_time`` runs since the router confirmed the step."""
+    """What is known of a challenger at one moment.
+
+    ``waited_time`` runs since this deployer first saw the row as it is: nobody is late because no deployer was there.
+    ``baked_time`` runs since the router confirmed the step; None before.
+    """
 
     has_server: bool
     is_healthy: bool
     rehearsal: Rehearsal | None
+    waited_time: timedelta
     baked_time: timedelta | None
     challenger: ArmCounts | None
     champion: ArmCounts | None
@@ -48,16 +53,16 @@ class Move:
     """Whether the end of the server's log says more."""
 
 
-def next_move(row: Deployment, release: Release, sight: Sight, now: datetime) -> Move | None:
+def next_move(row: Deployment, release: Release, sight: Sight) -> Move | None:
     """The decision that is due, or None to wait. Only a row with a challenger has any."""
     if row.phase in (Phase.STARTING, Phase.RETURNING):
-        return _while_starting(row, release, sight, now)
+        return _while_starting(row, release, sight)
     if row.phase is Phase.CANARY:
-        return _while_canary(row, release, sight, now)
+        return _while_canary(row, release, sight)
     return None
 
 
-def _while_starting(row: Deployment, release: Release, sight: Sight, now: datetime) -> Move | None:
+def _while_starting(row: Deployment, release: Release, sight: Sight) -> Move | None:
     if sight.rehearsal is not None and not sight.rehearsal.passed:
         return Move(kind="withdrawn", reason=sight.rehearsal.reason)
     if sight.is_healthy and sight.rehearsal is not None:
@@ -66,12 +71,12 @@ def _while_starting(row: Deployment, release: Release, sight: Sight, now: dateti
         if row.champion is None:
             return Move(kind="promoted", reason=f"the first release; {sight.rehearsal.reason}")
         return _onwards(release, step=0, reason=sight.rehearsal.reason, evidence=None)
-    if _is_late(row, release, now):
+    if sight.waited_time > release.strategy.deadline:
         return Move(kind="withdrawn", reason=_never_healthy(release, sight), quotes_log=True)
     return None
 
 
-def _while_canary(row: Deployment, release: Release, sight: Sight, now: datetime) -> Move | None:
+def _while_canary(row: Deployment, release: Release, sight: Sight) -> Move | None:
     if not sight.has_server:
         reason = f"its server ended while it had {row.challenger_share} % of traffic"
         return Move(kind="withdrawn", reason=reason, quotes_log=True)
@@ -82,7 +87,7 @@ def _while_canary(row: Deployment, release: Release, sight: Sight, now: datetime
         return Move(kind="withdrawn", reason=judgement.reason, evidence=_written(judgement))
     if judgement.verdict is Verdict.HEALTHY:
         return _onwards(release, step=row.step + 1, reason=judgement.reason, evidence=_written(judgement))
-    if _is_late(row, release, now):
+    if sight.waited_time > release.strategy.deadline:
         held = release.strategy.deadline.total_seconds()
         reason = f"inconclusive after {held:g} s at {row.challenger_share} %: {judgement.reason}"
         return Move(kind="withdrawn", reason=reason, evidence=_written(judgement))
@@ -94,10 +99,6 @@ def _onwards(release: Release, *, step: int, reason: str, evidence: str | None) 
     if share == 100:
         return Move(kind="promoted", reason=reason, evidence=evidence)
     return Move(kind="advanced", reason=reason, step=step, share=share, evidence=evidence)
-
-
-def _is_late(row: Deployment, release: Release, now: datetime) -> bool:
-    return row.since_at is not None and now - row.since_at > release.strategy.deadline
 
 
 def _never_healthy(release: Release, sight: Sight) -> str:

@@ -66,6 +66,7 @@ class Reconciler:
     _rehearsals: dict[str, Rehearsal] = field(default_factory=dict, init=False)
     _releases: dict[str, Release] = field(default_factory=dict, init=False)
     _observed: dict[str, Observation] = field(default_factory=dict, init=False)
+    _seen: dict[str, tuple[int, datetime]] = field(default_factory=dict, init=False)
 
     def reconcile(self) -> Pace:
         """Make one pass."""
@@ -106,7 +107,7 @@ class Reconciler:
         if row.challenger is None:
             return row
         release = self._release(row.challenger)
-        move = next_move(row, release, self._sight(row, release, servers, view), self.clock())
+        move = next_move(row, release, self._sight(row, release, servers, view))
         if move is None:
             return row
         after = self._after(row, move)
@@ -150,11 +151,19 @@ class Reconciler:
             has_server=server is not None,
             is_healthy=is_healthy(row, slot, view),
             rehearsal=self._rehearsal(release, server) if row.phase is not Phase.CANARY else None,
+            waited_time=self.clock() - self._first_seen(row),
             baked_time=bake.time,
             challenger=bake.challenger,
             champion=bake.champion,
             failures=self.upkeep.failures(place),
         )
+
+    def _first_seen(self, row: Deployment) -> datetime:
+        generation, at = self._seen.get(row.model, (-1, self.clock()))
+        if generation != row.generation:
+            at = self.clock()
+            self._seen[row.model] = (row.generation, at)
+        return at
 
     def _rehearsal(self, release: Release, server: Server | None) -> Rehearsal | None:
         if server is None:
