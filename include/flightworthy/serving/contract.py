@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import GenericAlias
 from typing import Annotated, Any, Literal
@@ -63,10 +63,10 @@ class Contract:
 
     model: str
     features: tuple[Feature, ...]
+    names: tuple[str, ...] = field(init=False)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(feature.name for feature in self.features)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(feature.name for feature in self.features))
 
     def matrix(self, rows: Sequence[Row]) -> NDArray[Any]:
         """Rows in the contract's order as the estimator takes them: float if all are numbers, else object."""
@@ -79,6 +79,8 @@ class Contract:
 
     def column_flaw(self, given: Sequence[str]) -> Flaw | None:
         """What keeps a table's columns from being this model's: one is missing, unknown, or there twice."""
+        if len(given) == len(self.names) and set(given) == set(self.names):
+            return None
         for name in self.names:
             if name not in given:
                 return Flaw(name=name, what=f"Column `{name}` is missing")

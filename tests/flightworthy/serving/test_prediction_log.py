@@ -92,7 +92,7 @@ def test_a_full_disk_costs_rows_and_no_answer(tmp_path: Path) -> None:
         pytest.skip("there is no /dev/full here")
     assert log._file is not None
     log._file.close()
-    log._file = full.open("wb", buffering=0)  # type: ignore[assignment]
+    log._file = full.open("wb", buffering=0)
     log.append(answer("lost", rows=3))
     while log.dropped == 0:
         time.sleep(0.02)
