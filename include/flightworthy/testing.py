@@ -76,7 +76,12 @@ class MemoryRegistry:
             run_id=run.run_id,
             artifact_uri=run.artifact_uri,
             artifact_digest=run.artifact_digest,
-            tags={**tags, "key": run.key, "artifact_uri": run.artifact_uri},
+            tags={
+                **tags,
+                "key": run.key,
+                "artifact_uri": run.artifact_uri,
+                "artifact_digest": run.artifact_digest,
+            },
         )
         self.kept[run.model, number] = version
         return version, True

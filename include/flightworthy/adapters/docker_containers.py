@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import docker
 from docker.errors import DockerException, ImageNotFound, NotFound
 from requests.exceptions import RequestException
 
+import docker
 from flightworthy.errors import ReleaseRefused, Unavailable
 
 _LOOPBACK = "127.0.0.1"
@@ -53,20 +53,22 @@ class DockerContainers:
         with self._answering(_PATIENT) as client:
             run: Any = client.containers.run
             try:
-                container = run(
-                    order.image,
-                    list(order.arguments),
-                    detach=True,
-                    labels=dict(order.labels),
-                    ports={f"{order.port}/tcp": (_LOOPBACK, None)},
-                    volumes={source: {"bind": target, "mode": "rw"} for source, target in order.volumes.items()},
-                    **order.options,
-                )
+                # Asked for first: run() would try to pull an image that is not there.
+                image = client.images.get(order.image)
             except ImageNotFound as error:
                 raise ReleaseRefused(
                     f"the engine has no image {order.image}; build it again from its build context, or release another",
                     image=order.image,
                 ) from error
+            container = run(
+                image.id,
+                list(order.arguments),
+                detach=True,
+                labels=dict(order.labels),
+                ports={f"{order.port}/tcp": (_LOOPBACK, None)},
+                volumes={source: {"bind": target, "mode": "rw"} for source, target in order.volumes.items()},
+                **order.options,
+            )
             return str(container.id)
 
     def find(self, labels: Mapping[str, str]) -> list[Container]:

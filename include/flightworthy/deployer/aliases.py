@@ -86,9 +86,12 @@ class AliasKeeper:
     The registry has errands of its own, so that one that does not answer blocks neither traffic nor servers.
     """
 
-    def __init__(self, store: ReleaseStore, make_registry: Callable[[], AliasRegistry]) -> None:
+    def __init__(
+        self, store: ReleaseStore, make_registry: Callable[[], AliasRegistry], *, retry_time: timedelta = _RETRY
+    ) -> None:
         self._store = store
         self._make_registry = make_registry
+        self._retry_time = retry_time
         self._registry: AliasRegistry | None = None
         self._errands = Errands(workers=1)
         self._aligned: dict[str, tuple[int, float]] = {}
@@ -100,7 +103,7 @@ class AliasKeeper:
             self._aligned[row.model] = (done, time.monotonic())
         generation, at = self._aligned.get(row.model, (0, 0.0))
         if row.generation != generation or time.monotonic() - at > _REALIGN.total_seconds():
-            self._errands.send(row.model, lambda: self._align(row), retry_time=_RETRY)
+            self._errands.send(row.model, lambda: self._align(row), retry_time=self._retry_time)
 
     def close(self) -> None:
         self._errands.close()

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from tests.flightworthy.deployer.rig import Rig
@@ -10,3 +12,16 @@ def rig(tmp_path):
     at_work.start_deployer()
     yield at_work
     at_work.close()
+
+
+@pytest.fixture
+def wait_for():
+    """Ask until the answer is yes."""
+
+    def wait(question, within=5.0):
+        deadline = time.monotonic() + within
+        while not question():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    return wait

@@ -1,0 +1,96 @@
+"""The container target on a real engine: by digest, confined, on loopback only, found again by its labels."""
+
+import io
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from docker.errors import DockerException
+
+import docker
+from flightworthy.adapters.docker_containers import DockerContainers
+from flightworthy.deployer.containers import ContainerServers
+from flightworthy.errors import ReleaseRefused
+from flightworthy.image import BASE_IMAGE, PORT
+from tests.flightworthy.deployer.rig import Rig
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+
+DOCKERFILE = f"""\
+FROM {BASE_IMAGE}
+COPY tiny_server.py behaviour.json /model/
+ENTRYPOINT ["python", "-u", "/model/tiny_server.py", "--artifact", "/model", "--model", "m", "--version", "1", \
+"--host", "0.0.0.0", "--port", "{PORT}"]
+"""
+
+
+@pytest.fixture(scope="module")
+def engine():
+    try:
+        client = docker.from_env(timeout=60)
+        client.images.get(BASE_IMAGE)
+    except DockerException as error:
+        pytest.skip(f"needs a Docker engine with {BASE_IMAGE}: {error}")
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def image(engine):
+    """The tiny server in an image; its digest."""
+    server = Path(__file__).with_name("tiny_server.py").read_bytes()
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        files = {"Dockerfile": DOCKERFILE.encode(), "tiny_server.py": server, "behaviour.json": b'{"prediction": 0.5}'}
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    context.seek(0)
+    built, _ = engine.images.build(fileobj=context, custom_context=True, rm=True)
+    yield built.id
+    engine.images.remove(built.id, force=True)
+
+
+def test_a_release_runs_as_a_confined_container_and_outlives_its_deployer(engine, image, tmp_path):
+    """Promoted, left alone by a new deployer, and cleared away with the stack."""
+    rig = Rig(tmp_path)
+    rig.start_deployer()
+    try:
+        contained = replace(rig.release(1), target="container", image_digest=image)
+        rig.promote(contained, within=60)
+        with rig.load() as load:
+            rig.kill_deployer()
+            rig.start_deployer()
+            rig.wait_for(lambda: load.from_release(contained) > 20, what="answers from the container")
+        mine = {"io.flightworthy.home": str(tmp_path)}
+        (found,) = DockerContainers().find(mine)
+        told = engine.containers.get(found.id).attrs
+        assert load.failed == {}
+        assert told["Image"] == image
+        assert told["HostConfig"]["ReadonlyRootfs"] is True
+        assert told["HostConfig"]["CapDrop"] == ["ALL"]
+        assert told["HostConfig"]["SecurityOpt"] == ["no-new-privileges"]
+        assert told["Config"]["User"] == "10001:10001"
+        assert [port["HostIp"] for port in told["NetworkSettings"]["Ports"][f"{PORT}/tcp"]] == ["127.0.0.1"]
+    finally:
+        rig.close()
+    assert DockerContainers().find(mine) == []
+
+
+def test_an_image_that_the_engine_does_not_have_is_refused_by_its_digest(engine, tmp_path):
+    """Nothing is pulled, nothing similar is run instead."""
+    rig = Rig(tmp_path)
+    missing = replace(rig.release(1), target="container", image_digest="sha256:" + "0" * 64)
+    with pytest.raises(ReleaseRefused, match="the engine has no image sha256:000"):
+        ContainerServers(rig.settings, DockerContainers()).start(missing, "a")
+    rig.store.close()
+
+
+def test_a_release_without_an_image_cannot_run_as_a_container(tmp_path):
+    """The refusal says which task makes one."""
+    rig = Rig(tmp_path)
+    with pytest.raises(ReleaseRefused, match="run containerize"):
+        ContainerServers(rig.settings, DockerContainers()).start(replace(rig.release(1), target="container"), "a")
+    rig.store.close()

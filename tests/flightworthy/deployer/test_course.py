@@ -1,0 +1,118 @@
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+from flightworthy.canary import ArmCounts
+from flightworthy.deployer.course import Rehearsal, Sight, next_move
+from flightworthy.deployer.golden import compare
+from flightworthy.release import Phase, entered, promoted, requested
+from flightworthy.testing import MemoryReleases
+from tests.flightworthy.release_makers import NOW, STRATEGY, proposed, release, serving
+
+PASSED = Rehearsal(passed=True, reason="all 20 golden requests answered as in training")
+READY = Sight(
+    has_server=True, is_healthy=True, rehearsal=PASSED, waited_time=timedelta(seconds=1), baked_time=None,
+    challenger=None, champion=None, failures=0,
+)  # fmt: skip
+BAKED = replace(
+    READY,
+    baked_time=timedelta(seconds=4),
+    challenger=ArmCounts(attempts=100, errors=0),
+    champion=ArmCounts(attempts=900, errors=0),
+)
+
+
+def starting():
+    store = MemoryReleases()
+    serving(store, 1)
+    return proposed(store, 2)
+
+
+def canary(step=0, share=10):
+    return entered(starting(), step, share, NOW)
+
+
+def test_a_challenger_that_is_vetted_and_healthy_gets_its_first_share():
+    """And not before both."""
+    move = next_move(starting(), release(2), READY)
+    assert (move.kind, move.step, move.share) == ("advanced", 0, 10)
+    assert next_move(starting(), release(2), replace(READY, is_healthy=False)) is None
+    assert next_move(starting(), release(2), replace(READY, rehearsal=None)) is None
+
+
+def test_a_first_release_is_promoted_once_it_is_vetted():
+    """There is nothing to compare it with, and nobody it could be taken from."""
+    row = proposed(MemoryReleases(), 1)
+    assert next_move(row, release(1), READY).kind == "promoted"
+
+
+def test_a_failed_rehearsal_withdraws_at_once():
+    """With what differed."""
+    move = next_move(starting(), release(2), replace(READY, rehearsal=Rehearsal(passed=False, reason="differs")))
+    assert (move.kind, move.reason) == ("withdrawn", "differs")
+
+
+def test_a_challenger_that_never_gets_healthy_is_withdrawn_at_its_deadline():
+    """The number of ended servers is told, and the log is quoted."""
+    late = replace(READY, is_healthy=False, rehearsal=None, waited_time=timedelta(seconds=61), failures=4)
+    move = next_move(starting(), release(2), late)
+    assert (move.kind, move.reason, move.quotes_log) == (
+        "withdrawn", "not healthy within 60 s; its server ended 4 times", True,
+    )  # fmt: skip
+
+
+def test_a_step_that_baked_well_leads_to_the_next_and_the_last_to_promotion():
+    """Reaching 100 % is the promotion; the numbers go with it."""
+    move = next_move(canary(), release(2), BAKED)
+    assert (move.kind, move.step, move.share) == ("advanced", 1, 50)
+    move = next_move(canary(step=1, share=50), release(2), BAKED)
+    assert move.kind == "promoted"
+    assert json.loads(move.evidence)["champion"] == {"attempts": 900, "errors": 0}
+
+
+def test_a_step_is_not_left_before_its_bake_time():
+    """However well it goes."""
+    early = replace(BAKED, baked_time=timedelta(seconds=3.9))
+    assert next_move(canary(), release(2), early) is None
+
+
+def test_an_outright_failure_is_withdrawn_before_the_bake_time_is_over():
+    """Automation may abort early."""
+    failing = replace(BAKED, baked_time=timedelta(seconds=0.2), challenger=ArmCounts(attempts=5, errors=5))
+    assert next_move(canary(), release(2), failing).kind == "withdrawn"
+
+
+def test_no_verdict_holds_and_is_withdrawn_at_the_deadline():
+    """Never promoted."""
+    unused = replace(BAKED, challenger=ArmCounts(attempts=3, errors=0))
+    assert next_move(canary(), release(2), unused) is None
+    move = next_move(canary(), release(2), replace(unused, waited_time=timedelta(seconds=61)))
+    assert move.kind == "withdrawn"
+    assert move.reason.startswith("inconclusive after 60 s at 10 %: 3 attempts")
+
+
+def test_a_challenger_whose_server_died_with_traffic_is_withdrawn():
+    """A server that ends under load is not fit to have all of it."""
+    assert next_move(canary(share=50), release(2), replace(BAKED, has_server=False)).kind == "withdrawn"
+
+
+def test_a_former_champion_takes_over_once_it_is_vetted_again():
+    """Without steps: it served before."""
+    row = requested(promoted(starting(), NOW), release(1).id, NOW, phase=Phase.RETURNING)
+    assert next_move(row, release(1), READY).kind == "rolled_back"
+    assert next_move(row, release(1), replace(READY, is_healthy=False)) is None
+
+
+def test_a_steady_row_needs_no_move():
+    """Nothing is on its course."""
+    row = replace(promoted(starting(), NOW), challenger=None)
+    assert next_move(row, release(2), READY) is None
+    assert STRATEGY.steps[-1] == 100
+
+
+def test_golden_answers_must_be_those_of_training():
+    """To the last bits that another processor's arithmetic changes; all of them, and NaN is no answer."""
+    assert compare([0.25, 0.5], [0.25, 0.5 + 1e-12]).passed
+    assert not compare([0.25, 0.5], [0.25, 0.5 + 1e-6]).passed
+    assert not compare([0.25, 0.5], [0.25]).passed
+    assert not compare([0.25], [float("nan")]).passed
