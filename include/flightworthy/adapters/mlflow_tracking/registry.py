@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,10 +46,7 @@ class MlflowRegistry:
                 run_id=run.run_id,
                 model_id=run.artifact_uri.rpartition("/")[2],
                 await_creation_for=0,  # a version whose files are uploaded is ready at once
-                tags={
-                    f"{TAG}{name}": value[:_LONGEST_TAG]
-                    for name, value in {**tags, "key": run.key, "artifact_uri": run.artifact_uri}.items()
-                },
+                tags={f"{TAG}{name}": value[:_LONGEST_TAG] for name, value in {**tags, **_identity(run)}.items()},
             )
             version = self._only(run.model, run.key) or _version(created)
             return version, version.version == int(created.version)
@@ -86,12 +84,8 @@ class MlflowRegistry:
 
     def delete_alias(self, model: str, alias: Alias) -> None:
         """Remove an alias; harmless where there is none."""
-        with answering(self.connection.uri):
-            try:
-                self.connection.client.delete_registered_model_alias(model, alias)
-            except MlflowException as error:
-                if error_code(error) != "RESOURCE_DOES_NOT_EXIST":
-                    raise
+        with answering(self.connection.uri), _absence_is_fine():
+            self.connection.client.delete_registered_model_alias(model, alias)
 
     def tag(self, model: str, number: int, tags: Mapping[str, str]) -> None:
         """Add tags, or replace those of the same name."""
@@ -114,7 +108,8 @@ class MlflowRegistry:
         first, *others = self._with_key(model, key) or (None,)
         for other in others:
             if other is not None:
-                self.connection.client.delete_model_version(model, str(other.version))
+                with _absence_is_fine():  # somebody else saw it too
+                    self.connection.client.delete_model_version(model, str(other.version))
         return first
 
     def _with_key(self, model: str, key: str) -> list[ModelVersion]:
@@ -139,6 +134,19 @@ class MlflowRegistry:
                 if error_code(error) in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                     return None
                 raise
+
+
+@contextmanager
+def _absence_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except MlflowException as error:
+        if error_code(error) != "RESOURCE_DOES_NOT_EXIST":
+            raise
+
+
+def _identity(run: TrainingRun) -> dict[str, str]:
+    return {"key": run.key, "artifact_uri": run.artifact_uri, "artifact_digest": run.artifact_digest}
 
 
 def _version(version: MlflowVersion) -> ModelVersion:
