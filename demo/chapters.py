@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from demo import world as calendar
-from demo.airflow_api import AirflowApi, AirflowAnswer, Json
+from demo.airflow_api import AirflowAnswer, AirflowApi, Json
 from demo.processes import ComponentDied
 from demo.stack import Stack
 from demo.traffic import Traffic
@@ -228,7 +228,8 @@ def _roll_back(story: Story) -> str:
     story.rollback_seconds = round(time.monotonic() - began_at, 2)
     expect(done["to"] == before["previous"], f"went back to {done['to']}, not to {before['previous']}")
     story.serves("2")
-    return f"{done['from']} → {done['to']}; the command took {story.rollback_seconds:.2f} s, traffic {done['seconds']:.2f} s"
+    took = f"the command took {story.rollback_seconds:.2f} s, traffic {done['seconds']:.2f} s"
+    return f"{done['from']} → {done['to']}; {took}"
 
 
 def _backfill(story: Story) -> str:
@@ -246,8 +247,8 @@ def _backfill(story: Story) -> str:
     after = story.status()
     expect(after["generation"] == before["generation"], "the row moved")
     return (
-        f"{registered} versions trained and registered ({first:.0f} s), 0 the second time ({second:.0f} s), none released; "
-        f"{after['champion']} untouched"
+        f"{registered} versions trained and registered ({first:.0f} s), 0 the second time ({second:.0f} s), "
+        f"none released; {after['champion']} untouched"
     )
 
 

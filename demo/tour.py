@@ -1,6 +1,6 @@
 """``make demo``: the life of a model in eight chapters, in real Airflow, with requests flowing all the while.
 
-Each chapter says what should happen, lets it happen, and looks whether it did. ``.flightworthy/demo.json`` has the outcome.
+Each chapter says what should happen, lets it happen, and looks whether it did. Outcome: ``.flightworthy/demo.json``.
 """
 
 from __future__ import annotations

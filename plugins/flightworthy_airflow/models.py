@@ -144,7 +144,8 @@ _DEPLOY_DOCS = """\
 
 Runs on time (`{spec.schedule.cron}`), when a new partition lands, and when `{model}.monitor` saw drift.
 A task that **fails** has refused something and says why in its log; nothing after it happened, and the champion
-was not touched. A release goes through {steps} of traffic. A **backfill** trains, evaluates and registers, and never releases.
+was not touched. A release goes through {steps} of traffic. A **backfill** trains, evaluates and registers, and never
+releases.
 
 Back to the previous release: `{model}.rollback`, or `flightworthy rollback {model} --reason "…"`.
 """

@@ -1,7 +1,7 @@
 """What tasks would otherwise import for seconds, each for itself.
 
-Name this module in ``[scheduler] mp_forkserver_preload`` and every task of a LocalExecutor is forked from a process that
-has done so already. Nothing here opens a connection or starts a thread.
+Name this module in ``[scheduler] mp_forkserver_preload`` and every task of a LocalExecutor is forked from a process
+that has done so already. Nothing here opens a connection or starts a thread.
 """
 
 import flightworthy.adapters.array_metrics

@@ -58,9 +58,7 @@ class ContainerizeOperator(BaseOperator):
             laid_out = build_context(hook, mlflow, spec, number)
             self.log.info("build context %s digest=%s", laid_out.folder, laid_out.digest[:12])
             if spec.release.target == "process":
-                raise AirflowSkipException(
-                    "release.target is process: the context was laid out, no image was built"
-                )
+                raise AirflowSkipException("release.target is process: the context was laid out, no image was built")
             builder = image_builder(hook)
             engine = builder.availability()
             if not engine.available:

@@ -76,7 +76,8 @@ class PromoteOperator(BaseOperator):
     def _answer(self, ended: ReleaseEnded) -> str:
         if ended.kind != "promoted":
             raise AirflowFailException(
-                f"{ended.release_id} was {ended.kind.replace('_', ' ')} at generation {ended.generation}: {ended.reason}"
+                f"{ended.release_id} was {ended.kind.replace('_', ' ')} at generation {ended.generation}: "
+                f"{ended.reason}"
             )
         self.log.info("promoted release=%s generation=%s reason=%s", ended.release_id, ended.generation, ended.reason)
         return ended.release_id

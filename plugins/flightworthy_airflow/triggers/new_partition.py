@@ -36,6 +36,10 @@ class NewPartitionTrigger(BaseEventTrigger):
             },
         )
 
+    async def pause(self, seconds: float) -> None:
+        """Between two looks."""
+        await asyncio.sleep(seconds)
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
         from flightworthy.partition import arrivals
         from flightworthy_airflow.hooks.sources import listing
@@ -62,4 +66,4 @@ class NewPartitionTrigger(BaseEventTrigger):
             if dict(seen.known) != known:
                 known = dict(seen.known)
                 await self.asset_state_store.aset("known", {**known})
-            await asyncio.sleep(self.poke_interval)
+            await self.pause(self.poke_interval)

@@ -40,9 +40,7 @@ def application() -> FastAPI:
     def report(path: str) -> FileResponse:
         found = resolve(Path(os.environ.get("FLIGHTWORTHY_HOME", ".flightworthy")) / "reports", path)
         if found is None:
-            raise HTTPException(
-                404, "There is no such report. It may have been removed; run the task again."
-            )
+            raise HTTPException(404, "There is no such report. It may have been removed; run the task again.")
         kind = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
         return FileResponse(found, media_type=kind, headers=_HEADERS)
 

@@ -1,0 +1,31 @@
+"""Airflow reads where it lives when it is first imported: a folder of its own, before any test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+AIRFLOW = Path(tempfile.mkdtemp(prefix="flightworthy-tests-airflow-"))
+
+os.environ.update(
+    {
+        "AIRFLOW_HOME": str(AIRFLOW),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{AIRFLOW / 'airflow.db'}?timeout=60",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "for the tests of this machine only, long enough to sign with",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(AIRFLOW / "passwords.json"),
+        "FLIGHTWORTHY_MODELS": str(ROOT / "include" / "models"),
+    }
+)
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(AIRFLOW, ignore_errors=True)
