@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import logging
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -99,7 +100,9 @@ def _context(site: Path) -> Any:
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(site.absolute())}
     index = {"class_name": "DefaultSiteIndexBuilder"}
-    for name in context.get_site_names():
+    for name, config in list(context.variables.data_docs_sites.items()):
+        # A temporary folder that it made for a site which nobody asked for.
+        shutil.rmtree(config["store_backend"]["base_directory"], ignore_errors=True)
         context.delete_data_docs_site(name)
     context.add_data_docs_site(
         site_name=_SITE,

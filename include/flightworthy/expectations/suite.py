@@ -158,7 +158,8 @@ def suite_from(written: Written, *, folder: Path) -> Suite:
 
 def _problems(written: Written) -> Iterator[Problem]:
     if not isinstance(written.values, Mapping) or not isinstance(written.values.get("expectations"), list):
-        yield written.problem((), "must have a list of expectations; an empty one, [], adds nothing to the spec's own")
+        message = "must have a list of expectations; an empty one, [], adds nothing to the spec's own"
+        yield written.problem((), message, show=False)
         return
     for key in written.values:
         if key not in {"rows", "other_columns", "expectations"}:

@@ -262,6 +262,7 @@ while True:
         os._exit(0)
     _, status = os.waitpid(child, 0)
     line(root)
+    line(root)
     found = tree(root)
     assert found == expected, (count, sorted(found.keys() ^ expected.keys()))
     if os.WIFEXITED(status):

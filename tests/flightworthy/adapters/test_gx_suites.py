@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flightworthy.adapters.dataset_files import DatasetFiles
+from flightworthy.adapters.gx_suites import GxSuites
+from flightworthy.adapters.partition_files import PartitionFiles
+from flightworthy.adapters.spec_files import load, read
+from flightworthy.dataset import ingest
+from flightworthy.errors import SpecError
+from flightworthy.expectations import (
+    EXPECTATIONS,
+    Expectation,
+    Suite,
+    check_expectations,
+    standing_expectations,
+    suite_from,
+)
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+MODELS = Path(__file__).parents[3] / "include" / "models"
+CLAIMS = Path(os.environ.get("FLIGHTWORTHY_DATA_DIR", "data")) / "vehicle_claims.csv"
+
+
+def suite_of(model: str) -> Suite:
+    return suite_from(read(MODELS / model / "suite.yaml", {}), folder=MODELS / model)
+
+
+@pytest.fixture(scope="module")
+def expectations():
+    """Those of the diagnosis model."""
+    suite = suite_of("diagnosis")
+    return (*standing_expectations(load(MODELS / "diagnosis", {}), suite), *suite.expectations)
+
+
+@pytest.fixture(scope="module")
+def records():
+    from sklearn.datasets import load_breast_cancer
+
+    bunch = load_breast_cancer(as_frame=True)
+    frame = bunch.data.rename(columns=lambda name: name.replace(" ", "_"))
+    return frame.assign(malignant=1 - bunch.target, record_id=np.arange(len(frame)))
+
+
+@pytest.fixture
+def validate(tmp_path, expectations):
+    def validate(frame, expected=expectations, *, key="2026-01-05", now=NOW):
+        return GxSuites(reports=tmp_path).validate(frame, expected, model="diagnosis", key=key, now=now)
+
+    return validate
+
+
+def expect(name: str, *, severity: str = "critical", **kwargs) -> Expectation:
+    return Expectation(type=f"expect_{name}", kwargs=kwargs, severity=severity, meta={}, line=7)
+
+
+def about(result, column: str) -> list[str]:
+    return [each.told for each in result.failures if each.column == column]
+
+
+def test_a_good_partition_passes_and_has_its_page(validate, records, tmp_path, expectations):
+    """The page is named relative to the reports folder, and stays when the next result gets its own."""
+    first = validate(records[:100])
+    second = validate(records[100:200], key="2026-01-12", now=NOW + timedelta(days=7))
+    assert first.passed
+    assert first.checked == len(expectations)
+    assert first.docs.startswith("diagnosis/data_docs/validations/diagnosis/2026-01-05/")
+    for page in (first.docs, second.docs):
+        assert "mean_fractal_dimension" in (tmp_path / page).read_text()
+    index = (tmp_path / "diagnosis/data_docs/index.html").read_text()
+    assert index.index("2026-01-12") < index.index("2026-01-05")
+
+
+def test_a_broken_partition_is_refused_for_every_reason_at_once(validate, records):
+    """A column missing, one too many, text for numbers, nothing but gaps, one label, a negative length."""
+    frame = records[:100].drop(columns="mean_area").assign(extra=1, malignant=1, worst_radius=np.nan)
+    frame["mean_texture"] = ["1,234.5", *map(str, range(99))]
+    frame.loc[3, "mean_perimeter"] = -4.0
+    result = validate(frame)
+    assert result.objections[0] == "table columns to match set: missing mean_area; unexpected extra"
+    assert "mean_area: values to not be null: the column is not there" in about(result, "mean_area")
+    assert "mean_area: median to be between: the column is not there" in about(result, "mean_area")
+    assert about(result, "worst_radius")[0] == "worst_radius: values to not be null: 100 of 100 are not"
+    assert "values to be in type list: 100 of 100 are not, such as '1,234.5'" in about(result, "mean_texture")[0]
+    assert "mean_perimeter: values to be between: 1 of 100 are not, such as -4.0" in result.objections
+    assert "malignant: unique value count to be between: observed 1" in result.warnings
+    assert all("\n" not in told and len(told) < 300 for told in result.objections)
+
+
+def test_too_few_rows_are_refused(validate, records):
+    """A source truncated to a fraction of the usual."""
+    assert "table row count to be between: observed 3" in validate(records[:3]).objections
+
+
+def test_another_unit_is_refused(validate, records):
+    """Every single value of a column times 100 may be possible; its median is not."""
+    result = validate(records[:100].assign(mean_radius=lambda frame: frame["mean_radius"] * 100))
+    assert result.objections[0] == "mean_radius: median to be between: observed 1433.5"
+
+
+@pytest.mark.parametrize(
+    "column, expected, told",
+    [
+        (["a", "b", None], expect("column_values_to_be_in_type_list", column="x", type_list=["str"]), None),
+        (["a", "b"], expect("column_values_to_be_in_set", column="x", value_set=["a"]), "1 of 2 are not, such as 'b'"),
+        (["a", "b"], expect("column_values_to_match_regex", column="x", regex="^a$"), "1 of 2 are not, such as 'b'"),
+        ([True, False], expect("column_values_to_be_in_type_list", column="x", type_list=["bool"]), None),
+        ([1.0, None], expect("column_values_to_not_be_null", column="x", mostly=1e-9), None),
+        ([1, 2], expect("column_distinct_values_to_contain_set", column="x", value_set=[3]), "expected [3]"),
+        ([None, None], expect("column_values_to_not_be_null", column="x", mostly=1e-9), "2 of 2 are not"),
+    ],
+)
+def test_expectations_say_what_they_saw(validate, column, expected, told):
+    """In words that need no knowledge of Great Expectations' result shapes."""
+    failures = validate(pd.DataFrame({"x": column}), [expected]).failures
+    assert [each.observed for each in failures] == ([told] if told else [])
+
+
+def test_a_warning_refuses_nothing(validate):
+    """And is reported."""
+    result = validate(
+        pd.DataFrame({"x": [1, 9]}), [expect("column_max_to_be_between", column="x", max_value=5, severity="warning")]
+    )
+    assert (result.passed, result.warnings) == (True, ("x: max to be between: observed 9",))
+
+
+def test_arguments_that_great_expectations_does_not_know_are_refused_with_their_line(validate):
+    """A misspelt kwarg is the author's mistake, told with the line of suite.yaml."""
+    wrong = expect("column_values_to_be_between", column="x", min_valeu=3)
+    with pytest.raises(SpecError, match=r"suite.yaml:7: expect_column_values_to_be_between: .*min_valeu"):
+        validate(pd.DataFrame({"x": [1]}), [wrong])
+
+
+def test_the_known_expectations_are_those_of_the_library():
+    """A name that a new version drops or adds shows here; left out is what asks a database or fails by itself."""
+    from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    theirs = set(list_registered_expectation_implementations())
+    assert theirs >= EXPECTATIONS
+    assert {name for name in theirs - EXPECTATIONS if "like_pattern" not in name} == {
+        "expect_column_quantile_values_to_be_between",
+        "expect_query_results_to_match_comparison",
+        "expect_table_row_count_to_equal_other_table",
+        "unexpected_rows_expectation",
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CLAIMS.exists(), reason=f"{CLAIMS} is not there; FLIGHTWORTHY_DATA_DIR says where it is")
+def test_all_months_of_the_real_claims_pass_and_their_dirt_is_reported(tmp_path):
+    """36 months, with unknown ages, a claim without a date, claims that are there twice, months without any fraud."""
+    spec = load(MODELS / "claims", {"FLIGHTWORTHY_DATA_DIR": str(CLAIMS.parent)})
+    store, source = DatasetFiles(root=tmp_path), PartitionFiles.of(spec)
+    version = ingest(source, store, model="claims", key=None, window=36, now=NOW).version
+    checked = check_expectations(
+        store, GxSuites(reports=tmp_path), version=version, spec=spec, suite=suite_of("claims"), now=NOW
+    )
+    warnings = {result.key: " ".join(result.warnings) for result in checked.results}
+    assert len(warnings) == 36
+    assert (checked.objections, checked.quarantined) == ((), ())
+    assert "Age: values to be between: 34 of 608 are not, such as 0" in warnings["1994-01"]
+    assert "MonthClaimed: values to be in set: 1 of 495 are not, such as '0'" in warnings["1994-07"]
+    assert "PolicyNumber: values to be unique" in warnings["1996-12"]
+    assert "FraudFound_P: unique value count to be between: observed 1" in warnings["1995-07"]
+    assert len(source.unplaced()) == 2
