@@ -64,8 +64,10 @@ def _ask(server: Server, rows: Sequence[Any], timeout: float) -> list[float]:
         with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 - http, built above
             return [float(value) for value in json.load(answer)["predictions"]]
     except urllib.error.HTTPError as error:
+        with error:
+            if error.code == 503:
+                raise Unavailable(f"the server of {server.place.release} is not ready") from error
         # It answers, and refuses what it was trained on: no second try will change that.
-        error.close()
         return []
     except OSError as error:
         raise Unavailable(f"the server of {server.place.release} broke off its golden requests: {error}") from error

@@ -27,7 +27,7 @@ QUICK = Strategy(
     steps=(20, 50, 100),
     bake_time=timedelta(seconds=0.5),
     min_requests=20,
-    deadline=timedelta(seconds=8),
+    deadline=timedelta(seconds=20),
     max_error_rate=0.01,
 )
 
@@ -104,17 +104,17 @@ class Rig:
     def roll_back(self, model="m", **options):
         return roll_back(self.store, model, actor="test", reason="a test", now=datetime.now(UTC), **options)
 
-    def end_of(self, release, *, within=20):
+    def end_of(self, release, *, within=40):
         return self.wait_for(lambda: outcome(self.store, release.id), within=within, what=f"an end of {release.id}")
 
-    def promote(self, release, *, within=20):
+    def promote(self, release, *, within=40):
         self.propose(release)
         ended = self.end_of(release, within=within)
         assert ended.kind == "promoted", ended
         self.confirmed()
         return ended
 
-    def confirmed(self, model="m", *, within=10):
+    def confirmed(self, model="m", *, within=20):
         def served():
             seen = self.store.observation(model)
             return seen is not None and seen.generation >= self.store.deployment(model).generation and seen

@@ -5,10 +5,10 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
+import docker
 import pytest
 from docker.errors import DockerException
 
-import docker
 from flightworthy.adapters.docker_containers import DockerContainers
 from flightworthy.deployer.containers import ContainerServers
 from flightworthy.errors import ReleaseRefused

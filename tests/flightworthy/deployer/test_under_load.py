@@ -18,15 +18,15 @@ from tests.flightworthy.deployer.rig import with_strategy
 pytestmark = pytest.mark.slow
 
 
-def ask(rig, path="/m/invocations", **headers):
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{rig.settings.router_port}{path}", data=b'{"dataframe_records": [{"x": 1}]}', headers=headers
-    )
+def ask(rig, path="/m/invocations", body=b'{"dataframe_records": [{"x": 1}]}', **headers):
+    url = f"http://127.0.0.1:{rig.settings.router_port}{path}"
+    request = urllib.request.Request(url, data=body, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status, json.load(answer), dict(answer.headers)
     except urllib.error.HTTPError as error:
-        return error.code, json.load(error), dict(error.headers)
+        with error:
+            return error.code, json.load(error), dict(error.headers)
 
 
 def test_a_promotion_and_a_rollback_lose_no_request(rig):

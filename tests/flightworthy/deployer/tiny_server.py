@@ -19,25 +19,26 @@ def options():
     return parser.parse_args()
 
 
-def answer(line, body, behaviour, draining):
+def answer(line, body, may_fail, behaviour, draining):
     if line.startswith(b"GET /healthz"):
         return (503 if draining.is_set() else 200), {"status": "ok"}
-    if random.random() < behaviour.get("error_rate", 0.0):
+    if may_fail and random.random() < behaviour.get("error_rate", 0.0):
         return 500, {"detail": "as told"}
     rows = len(json.loads(body).get("dataframe_records", [0]))
     return 200, {"predictions": [behaviour["prediction"]] * rows}
 
 
 async def read(reader):
-    """One request: its first line, which is empty at the end of the connection, and its body."""
-    line, length = await reader.readline(), 0
+    """One request: its first line, empty at the end of the connection, its body, and whether it may be failed."""
+    line, length, may_fail = await reader.readline(), 0, True
     while line and (header := await reader.readline()) not in (b"\r\n", b""):
         if line.startswith(b"POST"):
             sys.stdout.write(header.decode())
+        may_fail = may_fail and b"rehearsal" not in header.lower()
         if header.lower().startswith(b"content-length:"):
             length = int(header.split(b":")[1])
     sys.stdout.flush()
-    return line, await reader.readexactly(length)
+    return line, await reader.readexactly(length), may_fail
 
 
 async def main():
