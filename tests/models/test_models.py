@@ -23,7 +23,7 @@ from tests.training_material import make_order
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "include" / "models"
-CLAIMS = Path(os.environ.get("FLIGHTWORTHY_DATA_DIR", ROOT / "../shared/data")) / "vehicle_claims.csv"
+CLAIMS = Path(os.environ.get("FLIGHTWORTHY_DATA_DIR", ROOT / "data")) / "vehicle_claims.csv"
 
 
 def scored(spec: Spec, frame: pd.DataFrame, folder: Path) -> Scored:
