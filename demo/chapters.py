@@ -174,7 +174,7 @@ def _broken_partition(story: Story) -> str:
     log = story.api.log(DEPLOY, run["dag_run_id"], "check_expectations")
     for column in ("mean_area", "mean_texture", "worst_radius"):
         expect(column in log, f"the task's log does not name {column}")
-    waiting = story.said("flightworthy", "quarantine", "list", MODEL, "--json")["quarantined"]
+    waiting = story.said("flightworthy", "quarantine", "list", MODEL, "--json")["partitions"]
     expect([each["key"] for each in waiting] == [calendar.BROKEN], f"in quarantine: {waiting}")
     expect(story.status()["champion"] == before["champion"], "the champion changed")
     return f"refused for {len(waiting[0]['objections'])} reasons, in quarantine; {before['champion']} untouched"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from flightworthy.cli.answers import Answer, Exit
 from flightworthy.cli.known import known_model
 from flightworthy.cli.settings import Settings
-from flightworthy.errors import Refused, ReleaseRefused, Unavailable
-from flightworthy.release import Phase, outcome, roll_back
+from flightworthy.errors import Refused, Unavailable
+from flightworthy.release import Phase, arrived, roll_back
 
 if TYPE_CHECKING:
     from flightworthy.release import Deployment, ReleaseStore
@@ -54,46 +54,25 @@ def _actor() -> str:
 
 
 def _moved(store: ReleaseStore, decided: Deployment, *, within: float) -> Deployment:
-    """Wait until the router confirms the row.
-
-    Raises ReleaseRefused if the way back failed, and Unavailable if nobody went it in time: the decision stands.
-    """
-    target = decided.champion if decided.phase is not Phase.RETURNING else decided.challenger
-    settled = decided if decided.phase is not Phase.RETURNING else None
+    """Wait until the router carries it. Raises ReleaseRefused if going back failed, Unavailable if nobody did it."""
     deadline = time.monotonic() + within
-    while True:
-        row, seen = store.deployment(decided.model), store.observation(decided.model)
-        if row.phase is not Phase.RETURNING and row.champion != target:
-            raise _not_returned(store, row, target)
-        settled = settled or (row if row.phase is not Phase.RETURNING else None)
-        if settled is not None and seen is not None and seen.generation >= settled.generation:
-            return settled
+    target = str(decided.challenger or decided.champion)
+    while (row := arrived(store, decided.model, target)) is None:
         if time.monotonic() >= deadline:
-            raise _unconfirmed(row, target, within, seen.note if seen else "")
+            raise _unconfirmed(store, decided, within)
         time.sleep(_LOOK_SECONDS)
+    return row
 
 
-def _not_returned(store: ReleaseStore, row: Deployment, target: str | None) -> ReleaseRefused:
-    ended = outcome(store, target) if target else None
-    why = ended.reason if ended else "another decision was made since"
-    return ReleaseRefused(
-        f"{row.model} did not go back to {target}: {why}. {row.champion} serves; "
-        f"`flightworthy history {row.model}` shows what was decided, --to names another release.",
-        model=row.model,
-        release=target,
-        champion=row.champion,
-    )
-
-
-def _unconfirmed(row: Deployment, target: str | None, within: float, note: str) -> Unavailable:
-    said = f" It said last: {note}." if note else ""
+def _unconfirmed(store: ReleaseStore, decided: Deployment, within: float) -> Unavailable:
+    target, seen = decided.challenger or decided.champion, store.observation(decided.model)
+    said = f" It said last: {seen.note}." if seen and seen.note else ""
     return Unavailable(
-        f"{row.model} is to go back to {target or 'nothing'}, which is decided and stands, but the deployer did not "
-        f"confirm it within {within:g} s.{said} See that `flightworthy deployer` runs; `flightworthy status "
-        f"{row.model}` shows when the traffic is as decided.",
-        model=row.model,
+        f"The deployer did not confirm within {within:g} s that {decided.model} went back to {target}, which is decided "
+        f"and stands.{said} See that `flightworthy deployer` runs: it does so as soon as it does. `flightworthy status` shows when.",
+        model=decided.model,
         release=target,
-        generation=row.generation,
+        generation=decided.generation,
     )
 
 

@@ -28,7 +28,7 @@ from flightworthy.release.transitions import (
     way_back_from,
     withdrawn,
 )
-from flightworthy.release.verbs import conflict, outcome, propose, roll_back
+from flightworthy.release.verbs import arrived, conflict, outcome, propose, roll_back
 
 __all__ = [
     "Cause",
@@ -41,6 +41,7 @@ __all__ = [
     "Slot",
     "Strategy",
     "Target",
+    "arrived",
     "conflict",
     "draft",
     "entered",

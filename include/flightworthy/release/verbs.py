@@ -72,6 +72,31 @@ def outcome(store: ReleaseStore, release: str) -> Outcome | None:
     return found
 
 
+def arrived(store: ReleaseStore, model: str, target: str) -> Deployment | None:
+    """The row once the router carries ``target``, to which a rollback decided to go; None while it does not yet.
+
+    Raises ReleaseRefused where another release serves in its stead: it could not be started, or another decision came.
+    """
+    row, seen = store.deployment(model), store.observation(model)
+    if row.phase is Phase.RETURNING:
+        return None
+    if row.champion != target:
+        raise _not_returned(store, row, target)
+    return row if seen is not None and seen.generation >= row.generation else None
+
+
+def _not_returned(store: ReleaseStore, row: Deployment, target: str) -> ReleaseRefused:
+    ended = outcome(store, target)
+    why = ended.reason if ended else "another decision was made since"
+    return ReleaseRefused(
+        f"{row.model} did not go back to {target}: {why}. {row.champion} serves; "
+        f"`flightworthy history {row.model}` shows what was decided, --to names another release.",
+        model=row.model,
+        release=target,
+        champion=row.champion,
+    )
+
+
 def _call_off(store: ReleaseStore, row: Deployment, to: str | None, cause: Cause) -> Deployment:
     if row.phase is Phase.RETURNING and to in (None, row.challenger):
         return row

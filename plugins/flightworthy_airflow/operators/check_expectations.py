@@ -64,12 +64,12 @@ class CheckExpectationsOperator(BaseOperator):
                 self.log.error("quarantined partition=%s digest=%s", refused.key, refused.digest)
                 for objection in refused.objections:
                     self.log.error("objection: %s", objection)
-            if own := [each for each in checked.quarantined if each.key == dataset.partition]:
+            if checked.objections:
                 raise PartitionRefused(
-                    f"Partition {dataset.partition} of {self.model} was refused and waits in quarantine; the champion "
-                    f"was not touched. {own[0].reason}. Mend it at its source and land it again, or look at it with "
-                    f"`flightworthy quarantine list {self.model}`.",
+                    f"Partition {dataset.partition} of {self.model} was refused; nobody learns from it, and the champion was "
+                    f"not touched: {'; '.join(checked.objections)}. Mend it at its source and land it again; "
+                    f"`flightworthy quarantine list {self.model}` shows what waits.",
                     partition=dataset.partition,
-                    objections=list(own[0].objections),
+                    objections=list(checked.objections),
                 )
         return pack(replace(dataset, dataset_digest=checked.version.digest, rows=checked.version.rows))

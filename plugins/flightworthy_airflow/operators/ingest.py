@@ -45,6 +45,8 @@ class IngestOperator(BaseOperator):
             ingested = ingest(
                 source_of(spec), hook.datasets(), model=self.model, key=key, window=spec.dataset.window, now=hook.now()
             )
+        for row in ingested.unplaced:
+            self.log.warning("in no partition: %s", row)
         version = ingested.version
         own = version.partition
         if own is None:

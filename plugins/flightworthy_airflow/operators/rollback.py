@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException
 
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.refusals import refusals_fail
 from flightworthy_airflow.runs import describe
-from flightworthy_airflow.triggers.confirmed import ConfirmedTrigger
+from flightworthy_airflow.triggers.confirmed import ConfirmedTrigger, TrafficMoved
 
 __all__ = ["RollbackOperator"]
 
@@ -49,14 +50,18 @@ class RollbackOperator(BaseOperator):
         to = self.to if self.to not in ("", "None", None) else None
         with refusals_fail():
             row = roll_back(hook.releases(), self.model, to=to, actor=run.actor, reason=self.reason, now=hook.now())
-        self.log.info("rolled back model=%s champion=%s generation=%s", self.model, row.champion, row.generation)
+        target = str(row.challenger or row.champion)
+        self.log.info("decided model=%s to=%s phase=%s generation=%s", self.model, target, row.phase, row.generation)
         self.defer(
-            trigger=ConfirmedTrigger(model=self.model, generation=row.generation, conn_id=self.conn_id),
+            trigger=ConfirmedTrigger(model=self.model, release_id=target, conn_id=self.conn_id),
             method_name="conclude",
             timeout=timedelta(minutes=5),
         )
 
-    def conclude(self, context: Context, event: str) -> str:
-        """The release that serves now."""
-        self.log.info("confirmed by the router: %s serves %s", event, self.model)
-        return event
+    def conclude(self, context: Context, event: dict[str, Any]) -> str | None:
+        """The release that serves now. Fails with the reason if it is not the one that was decided."""
+        moved = TrafficMoved.unpack(event)
+        if moved.refusal is not None:
+            raise AirflowFailException(moved.refusal)
+        self.log.info("confirmed by the router: %s serves %s", moved.release_id, self.model)
+        return moved.release_id

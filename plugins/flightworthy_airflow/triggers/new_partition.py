@@ -8,6 +8,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from flightworthy.errors import Unavailable
+
 __all__ = ["NewPartitionTrigger"]
 
 
@@ -52,9 +54,9 @@ class NewPartitionTrigger(BaseEventTrigger):
         while True:
             try:
                 files = await asyncio.to_thread(listing, self.uri, self.partition_format)
-            except OSError as error:
+            except Unavailable as error:
                 # A store that is away for a moment is no reason to stop watching it.
-                self.log.warning("source not listed", extra={"model": self.model, "uri": self.uri, "why": str(error)})
+                self.log.warning("source of %s was not listed: %s", self.model, error)
                 files = before
             seen = arrivals(files, before=before, known=known)
             before = files

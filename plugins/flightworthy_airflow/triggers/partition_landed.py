@@ -8,6 +8,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from flightworthy.errors import Unavailable
+
 __all__ = ["PartitionLandedTrigger"]
 
 
@@ -38,7 +40,11 @@ class PartitionLandedTrigger(BaseTrigger):
 
         before: tuple[Any, ...] = ()
         while True:
-            files = await asyncio.to_thread(listing, self.uri, self.partition_format)
+            try:
+                files = await asyncio.to_thread(listing, self.uri, self.partition_format)
+            except Unavailable as error:
+                self.log.warning("the source was not listed: %s", error)
+                files = before
             if self.partition in arrivals(files, before=before, known={}).fresh:
                 yield TriggerEvent(self.partition)
                 return
