@@ -213,9 +213,14 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def _calibration(scored: Scored) -> tuple[Calibration, ...]:
+    """Bins of about equally many rows; rows of equal prediction stay together, whatever their labels."""
     ordered = sorted(zip(scored.predictions, scored.labels, strict=True))
-    edges = [len(ordered) * part // _CALIBRATION_BINS for part in range(_CALIBRATION_BINS + 1)]
-    bins = [ordered[low:high] for low, high in itertools.pairwise(edges) if high > low]
+    size = len(ordered) / _CALIBRATION_BINS
+    bins: list[list[tuple[float, int]]] = []
+    for _, tied in itertools.groupby(ordered, key=lambda row: row[0]):
+        if not bins or len(bins[-1]) >= size:
+            bins.append([])
+        bins[-1] += tied
     return tuple(
         Calibration(
             predicted=math.fsum(prediction for prediction, _ in part) / len(part),

@@ -83,6 +83,12 @@ def test_calibration_covers_every_row_once_in_order_of_prediction() -> None:
     assert mean == pytest.approx(sum(scored.labels) / 300)
 
 
+def test_calibration_keeps_rows_of_equal_prediction_together() -> None:
+    """A model that says 0.4 to everybody is judged on everybody, not first on the negatives."""
+    bins = evaluate(Scored(labels=[0, 1, 1, 0, 0] * 20, predictions=[0.4] * 100, slices={}), METHOD).calibration
+    assert [(part.rows, part.observed) for part in bins] == [(100, 0.4)]
+
+
 def test_a_model_compared_with_itself_is_worse_by_nothing() -> None:
     """Paired resamples: the difference is exactly zero in each."""
     found = compare(make_scored(), make_scored(), METHOD)

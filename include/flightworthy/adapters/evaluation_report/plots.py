@@ -82,7 +82,9 @@ def _precision_recall(axes: Axes, curves: list[_Curve]) -> None:
         true, false = true[1:], false[1:]
         area = curve.evaluation.metrics["average_precision"].value
         label = f"{curve.name} ({area:.3f})"
-        axes.step(true / true[-1], true / (true + false), where="post", color=curve.colour, label=label)
+        # From recall 0 on, each step at the precision it ends with: the area is the average precision.
+        recall, precision = np.append(0.0, true / true[-1]), true / (true + false)
+        axes.step(recall, np.append(precision[0], precision), where="pre", color=curve.colour, label=label)
     evaluation = curves[0].evaluation
     axes.axhline(evaluation.positives / evaluation.rows, color=CHANCE, linestyle=":", label="guessing")
     axes.set(xlabel="recall", ylabel="precision", ylim=(0, 1.03))
