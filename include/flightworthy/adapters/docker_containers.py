@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import docker
 from docker.errors import DockerException, ImageNotFound, NotFound
 from requests.exceptions import RequestException
 
-import docker
 from flightworthy.errors import ReleaseRefused, Unavailable
 
 _LOOPBACK = "127.0.0.1"

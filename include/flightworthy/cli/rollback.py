@@ -56,7 +56,7 @@ def _actor() -> str:
 def _moved(store: ReleaseStore, decided: Deployment, *, within: float) -> Deployment:
     """Wait until the router carries it. Raises ReleaseRefused if going back failed, Unavailable if nobody did it."""
     deadline = time.monotonic() + within
-    target = str(decided.challenger or decided.champion)
+    target = decided.challenger or decided.champion
     while (row := arrived(store, decided.model, target)) is None:
         if time.monotonic() >= deadline:
             raise _unconfirmed(store, decided, within)
@@ -68,8 +68,9 @@ def _unconfirmed(store: ReleaseStore, decided: Deployment, within: float) -> Una
     target, seen = decided.challenger or decided.champion, store.observation(decided.model)
     said = f" It said last: {seen.note}." if seen and seen.note else ""
     return Unavailable(
-        f"The deployer did not confirm within {within:g} s that {decided.model} went back to {target}, which is decided "
-        f"and stands.{said} See that `flightworthy deployer` runs: it does so as soon as it does. `flightworthy status` shows when.",
+        f"The deployer did not confirm within {within:g} s that {decided.model} went back to {target}, "
+        f"which is decided and stands.{said} See that `flightworthy deployer` runs: it does so as soon as it does. "
+        "`flightworthy status` shows when.",
         model=decided.model,
         release=target,
         generation=decided.generation,

@@ -72,16 +72,17 @@ def outcome(store: ReleaseStore, release: str) -> Outcome | None:
     return found
 
 
-def arrived(store: ReleaseStore, model: str, target: str) -> Deployment | None:
+def arrived(store: ReleaseStore, model: str, target: str | None) -> Deployment | None:
     """The row once the router carries ``target``, to which a rollback decided to go; None while it does not yet.
 
-    Raises ReleaseRefused where another release serves in its stead: it could not be started, or another decision came.
+    ``target`` is None where the first challenger was withdrawn and nothing serves. Raises ReleaseRefused where
+    another release serves in its stead: it could not be started, or another decision came.
     """
     row, seen = store.deployment(model), store.observation(model)
     if row.phase is Phase.RETURNING:
         return None
     if row.champion != target:
-        raise _not_returned(store, row, target)
+        raise _not_returned(store, row, str(target))
     return row if seen is not None and seen.generation >= row.generation else None
 
 

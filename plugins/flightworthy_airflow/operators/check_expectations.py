@@ -66,8 +66,8 @@ class CheckExpectationsOperator(BaseOperator):
                     self.log.error("objection: %s", objection)
             if checked.objections:
                 raise PartitionRefused(
-                    f"Partition {dataset.partition} of {self.model} was refused; nobody learns from it, and the champion was "
-                    f"not touched: {'; '.join(checked.objections)}. Mend it at its source and land it again; "
+                    f"Partition {dataset.partition} of {self.model} was refused: {'; '.join(checked.objections)}. "
+                    "Nobody learns from it, and the champion was not touched. Mend it at its source and land it again; "
                     f"`flightworthy quarantine list {self.model}` shows what waits.",
                     partition=dataset.partition,
                     objections=list(checked.objections),

@@ -50,7 +50,7 @@ class RollbackOperator(BaseOperator):
         to = self.to if self.to not in ("", "None", None) else None
         with refusals_fail():
             row = roll_back(hook.releases(), self.model, to=to, actor=run.actor, reason=self.reason, now=hook.now())
-        target = str(row.challenger or row.champion)
+        target = row.challenger or row.champion
         self.log.info("decided model=%s to=%s phase=%s generation=%s", self.model, target, row.phase, row.generation)
         self.defer(
             trigger=ConfirmedTrigger(model=self.model, release_id=target, conn_id=self.conn_id),

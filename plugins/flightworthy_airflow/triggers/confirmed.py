@@ -37,7 +37,7 @@ class ConfirmedTrigger(BaseTrigger):
         self,
         *,
         model: str,
-        release_id: str,
+        release_id: str | None,
         conn_id: str = "flightworthy_default",
         poke_interval: float = 0.25,
     ) -> None:
