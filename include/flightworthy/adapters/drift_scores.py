@@ -124,10 +124,12 @@ def _plot(looks: Sequence[Look]) -> str:
         for look in looks:
             if look.retrain:
                 above.axvline(look.at, linestyle=":", color="#444444")
-        for column in _moved_most(looks):
+        columns = _moved_most(looks)
+        for column in columns:
             below.plot(at, [look.scores.get(column, float("nan")) for look in looks], marker=".", label=column)
         below.set(ylabel="distance from the reference")
-        below.legend(loc="upper left", fontsize=8)
+        if columns:
+            below.legend(loc="upper left", fontsize=8)
         below.tick_params(axis="x", rotation=30)
         drawn = io.StringIO()
         figure.savefig(drawn, format="svg", metadata={"Date": None})

@@ -1,0 +1,146 @@
+"""Train, evaluate and register: done once per content, refused with every reason, recorded in a backfill."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from flightworthy_airflow.operators.evaluate import EvaluateOperator
+from flightworthy_airflow.operators.register import RegisterOperator
+from flightworthy_airflow.operators.train import TrainOperator
+from tests.flightworthy_airflow.conftest import MODEL, MONDAY, NEXT_MONDAY, Line, by_hand, run_of
+
+STRICT = [{"metric": "roc_auc", "at_least": 0.999}, {"metric": "log_loss", "at_most": 0.001}]
+
+
+def test_a_trial_is_trained_once_and_found_ever_after(line: Line) -> None:
+    """Same data, code, parameters and config are the same work, whoever asks."""
+    line.land()
+    dataset = line.ingest(by_hand())
+    train = TrainOperator(task_id="train", model=MODEL, dataset=dataset, trial={"C": 1.0})
+
+    first = train.execute(by_hand())
+    again = line.train(run_of("backfill", run_id="run-2"), dataset)
+
+    assert (first["reused"], again["reused"]) == (False, True)
+    assert again["run_id"] == first["run_id"]
+    assert first["lineage"]["dataset_digest"] == dataset["dataset_digest"]
+    assert train.mlflow_url == f"http://mlflow.example:5000/#/experiments/0/runs/{first['run_id']}"
+
+
+def test_what_the_form_overrides_is_what_is_trained(line: Line) -> None:
+    """Other parameters are other work."""
+    line.land()
+    dataset = line.ingest(by_hand())
+
+    asked = line.train(by_hand(parameters={"C": 0.5}), dataset, C=1.0)
+
+    assert asked["params"]["C"] == 0.5
+    assert asked["key"] != line.train(by_hand(), dataset, C=1.0)["key"]
+
+
+def test_a_mapped_trial_is_called_by_its_parameters() -> None:
+    """So that the grid shows which point of the search a task is."""
+    assert TrainOperator(task_id="train", model=MODEL, dataset={}, trial={"C": 0.01, "depth": 3}).title == (
+        "C=0.01, depth=3"
+    )
+
+
+def test_the_authors_own_bug_is_named_as_theirs(line: Line) -> None:
+    """The reader knows whose code to mend, and no retry is spent on it."""
+    line.land()
+    dataset = line.ingest(by_hand())
+    (line.models / MODEL / "train.py").write_text(
+        "def train(frame, params, seed):\n    return frame['no_such_column']\n"
+    )
+
+    with pytest.raises(AirflowFailException, match=r"train\.py.*no_such_column"):
+        line.train(by_hand(), dataset)
+
+
+def test_the_best_trial_is_chosen_measured_and_reported(line: Line) -> None:
+    """One of many goes on, with its metrics, the decision and the page that a person reads."""
+    line.land()
+    dataset = line.ingest(by_hand())
+    trials = [line.train(by_hand(), dataset, C=value) for value in (1e-6, 1.0)]
+    evaluate = EvaluateOperator(task_id="evaluate", model=MODEL, dataset=dataset, runs=trials)
+
+    evaluation = evaluate.execute(by_hand())
+
+    assert evaluation["run"]["run_id"] == trials[1]["run_id"]
+    assert evaluation["metrics"]["roc_auc"] >= 0.6
+    assert evaluation["champion_metrics"] is None
+    assert evaluation["decision"]["objections"] == []
+    assert evaluate.report_path == evaluation["report"]
+    assert "roc_auc" in (line.home / "reports" / evaluation["report"]).read_text()
+
+
+def test_a_challenger_that_the_gates_refuse_fails_with_every_objection(line: Line) -> None:
+    """Both gates are named, not only the first; the report is there all the same."""
+    line.say(gates=STRICT)
+    line.land()
+
+    with pytest.raises(AirflowFailException, match="nothing was changed") as refused:
+        line.evaluated(by_hand())
+
+    assert "roc_auc" in str(refused.value)
+    assert "log_loss" in str(refused.value)
+    assert list((line.home / "reports" / MODEL / "evaluations").glob("*.html"))
+
+
+def test_in_a_backfill_the_objections_are_recorded_and_do_not_stop_the_run(line: Line) -> None:
+    """History is registered as it was, with what the gates would have said."""
+    line.say(gates=STRICT)
+    line.land()
+
+    evaluation = line.evaluated(run_of("backfill"))
+    registered = line.register(run_of("backfill"), evaluation)
+
+    assert len(evaluation["decision"]["objections"]) == 2
+    assert (registered["version"], registered["is_new"], registered["is_challenger"]) == (1, True, False)
+
+
+def test_challenger_and_champion_are_measured_on_the_same_holdout(line: Line) -> None:
+    """The champion's artifact is fetched by the digest that its release names."""
+    line.land(MONDAY)
+    line.released(by_hand())
+    line.land(NEXT_MONDAY, seed=6)
+
+    evaluation = line.evaluated(by_hand())
+
+    assert set(evaluation["champion_metrics"]) == set(evaluation["metrics"])
+
+
+def test_a_champion_that_was_deleted_from_mlflow_stops_the_comparison_and_says_so(line: Line) -> None:
+    """Without it nothing can be proven; what serves goes on serving from its own files."""
+    line.land()
+    line.released(by_hand())
+    line.registry.kept.clear()
+
+    with pytest.raises(AirflowFailException, match="deleted or replaced"):
+        line.evaluated(by_hand())
+
+
+def test_the_same_content_is_registered_once(line: Line) -> None:
+    """A retry and a second run find the version that stands."""
+    line.land()
+    evaluation = line.evaluated(by_hand())
+    register = RegisterOperator(task_id="register", model=MODEL, evaluation=evaluation)
+
+    first, again = register.execute(by_hand()), line.register(by_hand(), evaluation)
+
+    assert (first["version"], first["is_new"], first["is_challenger"]) == (1, True, True)
+    assert (again["version"], again["is_new"]) == (1, False)
+    assert register.mlflow_url == "http://mlflow.example:5000/#/models/shop/versions/1"
+    (version,) = line.registry.versions(MODEL)
+    assert version.tags["partition_key"] == MONDAY
+
+
+def test_a_registration_needs_an_evaluation_and_nothing_less(line: Line) -> None:
+    """What no gate has seen gets no number."""
+    line.land()
+    dataset = line.ingest(by_hand())
+
+    with pytest.raises(AirflowFailException, match=r"expected an? EvaluationReference"):
+        line.register(by_hand(), line.train(by_hand(), dataset))
+    assert not line.registry.kept

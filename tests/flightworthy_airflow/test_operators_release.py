@@ -1,0 +1,234 @@
+"""Containerize, promote and roll back: who may release, how a course ends, and the way back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+
+from flightworthy.errors import Refused
+from flightworthy.release import Phase
+from flightworthy_airflow.operators.containerize import ContainerizeOperator
+from flightworthy_airflow.operators.promote import PromoteOperator
+from flightworthy_airflow.operators.rollback import RollbackOperator
+from flightworthy_airflow.triggers.release import ReleaseEnded
+from tests.flightworthy.release_makers import release, seen_healthy, serving
+from tests.flightworthy_airflow.conftest import MODEL, MONDAY, NEXT_MONDAY, Line, by_hand, run_of
+
+
+@pytest.fixture
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker is asked for at an address where nobody listens."""
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+
+
+def rolled_back(line: Line, *, to: str | None = None, reason: str = "worse on Tuesdays") -> Any:
+    return RollbackOperator(task_id="rollback", model="churn", to=to, reason=reason).execute(by_hand())
+
+
+# -- containerize ------------------------------------------------------------------------------------------------------
+
+
+def test_without_an_engine_the_context_is_laid_out_all_the_same(line: Line, no_engine: None) -> None:
+    """The task is skipped and says why; the release runs the same server from the same files as a process."""
+    line.say(release={"target": "auto"})
+    line.land()
+    version = line.registered(by_hand())
+
+    with pytest.raises(AirflowSkipException, match=r"no Docker engine answers.*as a process"):
+        line.containerize(by_hand(), version)
+
+    (context,) = (line.home / "releases" / MODEL).iterdir()
+    assert {"Dockerfile", "context.json", "model", "requirements.txt", "server"} <= {p.name for p in context.iterdir()}
+    assert "image_digest" not in line.registry.versions(MODEL)[0].tags
+
+
+def test_a_model_that_is_served_as_a_process_gets_its_context_and_no_image(line: Line) -> None:
+    """release.target says so; no engine is asked."""
+    line.land()
+    version = line.registered(by_hand())
+
+    with pytest.raises(AirflowSkipException, match=r"release\.target is process: the context was laid out"):
+        line.containerize(by_hand(), version)
+    assert (line.home / "releases" / MODEL).exists()
+
+
+def test_a_backfilled_version_is_not_packaged(line: Line) -> None:
+    """It is released by nobody, so there is nothing to lay out."""
+    line.land()
+    version = line.registered(run_of("backfill"))
+
+    with pytest.raises(AirflowSkipException, match="a backfill registers versions and releases none"):
+        line.containerize(run_of("backfill"), version)
+    assert not (line.home / "releases").exists()
+
+
+def test_a_version_that_was_deleted_cannot_be_packaged(line: Line) -> None:
+    """Nothing is served that the registry does not know."""
+    line.land()
+    version = line.registered(by_hand())
+    line.registry.kept.clear()
+
+    with pytest.raises(AirflowFailException, match="no version 1 of shop"):
+        ContainerizeOperator(task_id="containerize", model=MODEL, version=version).execute(by_hand())
+
+
+# -- promote -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_promotion_is_written_down_and_waited_for_without_a_worker(line: Line) -> None:
+    """The row is on its course under the person's name; the task deferred itself."""
+    line.land()
+    version = line.packaged(by_hand())
+
+    with pytest.raises(TaskDeferred) as deferred:
+        line.promote(by_hand(), version)
+
+    row = line.releases.deployment(MODEL)
+    assert (row.phase, row.challenger) == (Phase.STARTING, deferred.value.trigger.release_id)
+    assert deferred.value.method_name == "conclude"
+    (entry,) = line.releases.history(MODEL)
+    assert (entry.action, entry.actor) == ("proposed", "ada")
+    assert "manual run run-1" in entry.reason
+
+
+def test_a_promoted_release_is_the_answer_now_and_to_a_retry(line: Line) -> None:
+    """A worker that died while it waited asks again and is told the same; nothing is proposed twice."""
+    line.land()
+    version = line.packaged(by_hand())
+    with pytest.raises(TaskDeferred):
+        line.promote(by_hand(), version)
+    release = line.decide("promoted")
+
+    assert line.promote(by_hand(), version) == release.id
+    assert [entry.action for entry in line.releases.history(MODEL)] == ["proposed", "promoted"]
+
+
+@pytest.mark.parametrize("kind", ["withdrawn", "rolled_back"])
+def test_a_release_that_ended_otherwise_fails_with_the_reason(kind: str) -> None:
+    """The task's log says what the deployer saw."""
+    ended = ReleaseEnded(release_id="shop-1-abc", kind=kind, reason="19.7 % of attempts failed", generation=4)
+    promote = PromoteOperator(task_id="promote", model=MODEL, version={})
+
+    with pytest.raises(AirflowFailException, match=r"at generation 4: 19\.7 % of attempts failed"):
+        promote.conclude(by_hand(), ended.pack())
+
+
+@pytest.mark.parametrize(
+    "event",
+    [None, "promoted", {"kind": "promoted"}, {"release_id": "a", "kind": "done", "reason": "", "generation": 1}],
+)
+def test_an_ending_that_nobody_knows_is_never_taken_for_success(event: Any) -> None:
+    """An event of another version of the trigger, or of none."""
+    with pytest.raises(Refused):
+        PromoteOperator(task_id="promote", model=MODEL, version={}).conclude(by_hand(), event)
+
+
+def test_a_withdrawn_release_stays_withdrawn_when_it_is_asked_for_again(line: Line) -> None:
+    """The same release gets the same answer, with the reason of then."""
+    line.land()
+    version = line.packaged(by_hand())
+    with pytest.raises(TaskDeferred):
+        line.promote(by_hand(), version)
+    line.decide("withdrawn", reason="golden answers differ")
+
+    with pytest.raises(AirflowFailException, match="golden answers differ"):
+        line.promote(by_hand(), version)
+
+
+@pytest.mark.parametrize("context", [run_of("backfill"), by_hand(release=False)], ids=["backfill", "form says no"])
+def test_who_may_not_release_is_skipped_and_changes_nothing(line: Line, context: Any) -> None:
+    """A backfill, and a run whose form says train only."""
+    line.land()
+    version = line.packaged(by_hand())
+
+    with pytest.raises(AirflowSkipException, match="registered and not released"):
+        line.promote(context, version)
+    assert line.releases.deployment(MODEL).generation == 0
+    assert not line.releases.entries
+
+
+def test_a_version_whose_context_was_tampered_with_is_not_released(line: Line) -> None:
+    """What was vetted is what is served, or nothing is."""
+    line.land()
+    version = line.packaged(by_hand())
+    (context,) = (line.home / "releases" / MODEL).iterdir()
+    (context / "model" / "golden.json").chmod(0o644)
+    (context / "model" / "golden.json").write_text("{}")
+
+    with pytest.raises(AirflowFailException, match="was changed after it was written"):
+        line.promote(by_hand(), version)
+    assert line.releases.deployment(MODEL).challenger is None
+
+
+def test_a_second_release_waits_for_the_end_of_the_first(line: Line) -> None:
+    """It is refused with who is on the course and what to do."""
+    line.land(MONDAY)
+    first = line.packaged(by_hand())
+    with pytest.raises(TaskDeferred):
+        line.promote(by_hand(), first)
+    line.land(NEXT_MONDAY, seed=6)
+    second = line.packaged(by_hand())
+
+    with pytest.raises(AirflowFailException, match="is on its course"):
+        line.promote(by_hand(), second)
+
+
+# -- rollback ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_rollback_moves_one_pointer_and_waits_for_the_router(line: Line) -> None:
+    """The previous release is warm, so it is champion at once; the ledger has the person and the reason."""
+    serving(line.releases, 1, 2)
+    seen_healthy(line.releases, 1, 2)
+
+    with pytest.raises(TaskDeferred) as deferred:
+        rolled_back(line)
+
+    assert line.releases.deployment("churn").champion == release(1).id
+    assert deferred.value.method_name == "conclude"
+    last = line.releases.history("churn")[-1]
+    assert (last.action, last.actor, last.reason) == ("rolled_back", "ada", "worse on Tuesdays")
+
+
+@pytest.mark.parametrize("to", [None, "", "None"])
+def test_an_empty_field_means_the_release_before(line: Line, to: str | None) -> None:
+    """However the form and its template write that nothing was filled in."""
+    serving(line.releases, 1, 2)
+    seen_healthy(line.releases, 1, 2)
+
+    with pytest.raises(TaskDeferred):
+        rolled_back(line, to=to)
+    assert line.releases.deployment("churn").champion == release(1).id
+
+
+def test_a_release_that_is_no_longer_warm_is_started_before_anything_moves(line: Line) -> None:
+    """The champion serves until the other is healthy; the task waits for that."""
+    serving(line.releases, 1, 2)
+    seen_healthy(line.releases, 2)
+
+    with pytest.raises(TaskDeferred):
+        rolled_back(line)
+
+    row = line.releases.deployment("churn")
+    assert (row.phase, row.champion, row.challenger) == (Phase.RETURNING, release(2).id, release(1).id)
+
+
+def test_without_a_way_back_the_rollback_is_refused_and_says_why(line: Line) -> None:
+    """Nothing was released yet; or one release, and none before it."""
+    with pytest.raises(AirflowFailException, match="nothing was ever released"):
+        rolled_back(line)
+
+    serving(line.releases, 1)
+    with pytest.raises(AirflowFailException, match=f"{release(1).id} is the only release that ever served it"):
+        rolled_back(line)
+
+
+def test_a_rollback_to_a_release_that_nobody_knows_is_refused(line: Line) -> None:
+    """And the champion is left alone."""
+    serving(line.releases, 1)
+
+    with pytest.raises(AirflowFailException, match="churn-9-00000000"):
+        rolled_back(line, to="churn-9-00000000")
+    assert line.releases.deployment("churn").champion == release(1).id
