@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 
+from flightworthy_airflow.docs import explanation
 from flightworthy_airflow.models import deploy_arguments, specs
 from flightworthy_airflow.operators.check_expectations import CheckExpectationsOperator
 from flightworthy_airflow.operators.containerize import ContainerizeOperator
@@ -20,7 +21,11 @@ for spec in specs().loaded:
             task_id="check_expectations", model=spec.model, dataset=ingest.output
         )
         train = TrainOperator.partial(
-            task_id="train", model=spec.model, dataset=check_expectations.output, map_index_template="{{ task.title }}"
+            task_id="train",
+            model=spec.model,
+            dataset=check_expectations.output,
+            map_index_template="{{ task.title }}",
+            doc_md=explanation(TrainOperator),
         ).expand(trial=list(spec.training.trials))
         evaluate = EvaluateOperator(
             task_id="evaluate", model=spec.model, dataset=check_expectations.output, runs=train.output

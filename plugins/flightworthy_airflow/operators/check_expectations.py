@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
+from flightworthy_airflow.docs import documented
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.links import ReportLink
 from flightworthy_airflow.references import DatasetReference, pack, unpack
@@ -32,7 +33,7 @@ class CheckExpectationsOperator(BaseOperator):
     def __init__(
         self, *, model: str, dataset: Any, conn_id: str = FlightworthyHook.default_conn_name, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**documented(self, kwargs))
         self.model = model
         self.dataset = dataset
         self.conn_id = conn_id

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from flightworthy_airflow.docs import documented
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.hooks.mlflow import MlflowHook
 from flightworthy_airflow.references import VersionReference, unpack
@@ -38,7 +39,7 @@ class ContainerizeOperator(BaseOperator):
         mlflow_conn_id: str = MlflowHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**documented(self, kwargs))
         self.model = model
         self.version = version
         self.conn_id = conn_id

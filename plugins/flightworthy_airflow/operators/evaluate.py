@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 
+from flightworthy_airflow.docs import documented
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.hooks.mlflow import MlflowHook
 from flightworthy_airflow.links import ReportLink
@@ -42,7 +43,7 @@ class EvaluateOperator(BaseOperator):
         mlflow_conn_id: str = MlflowHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**documented(self, kwargs))
         self.model = model
         self.dataset = dataset
         self.runs = runs

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context, TriggerRule
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from flightworthy_airflow.docs import documented
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.hooks.mlflow import MlflowHook
 from flightworthy_airflow.references import VersionReference, unpack
@@ -40,7 +41,7 @@ class PromoteOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         # containerize is skipped where there is no Docker engine; a run that never registered has nothing to promote.
-        super().__init__(**{"trigger_rule": TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **kwargs})
+        super().__init__(**documented(self, {"trigger_rule": TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **kwargs}))
         self.model = model
         self.version = version
         self.conn_id = conn_id

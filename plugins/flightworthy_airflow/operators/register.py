@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
+from flightworthy_airflow.docs import documented
 from flightworthy_airflow.hooks.mlflow import MlflowHook
 from flightworthy_airflow.links import MlflowLink
 from flightworthy_airflow.references import EvaluationReference, VersionReference, pack, unpack
@@ -28,7 +29,7 @@ class RegisterOperator(BaseOperator):
     def __init__(
         self, *, model: str, evaluation: Any, mlflow_conn_id: str = MlflowHook.default_conn_name, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**documented(self, kwargs))
         self.model = model
         self.evaluation = evaluation
         self.mlflow_conn_id = mlflow_conn_id

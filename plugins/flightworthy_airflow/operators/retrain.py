@@ -8,6 +8,8 @@ from typing import Any
 from airflow.sdk import Asset, BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from flightworthy_airflow.docs import documented
+
 __all__ = ["RetrainOperator"]
 
 
@@ -21,7 +23,7 @@ class RetrainOperator(BaseOperator):
     template_fields: Sequence[str] = ("drift",)
 
     def __init__(self, *, model: str, drift: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**documented(self, kwargs))
         self.model = model
         self.drift = drift
 

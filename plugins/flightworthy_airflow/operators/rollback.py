@@ -9,6 +9,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
+from flightworthy_airflow.docs import documented
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.refusals import refusals_fail
 from flightworthy_airflow.runs import describe
@@ -36,7 +37,7 @@ class RollbackOperator(BaseOperator):
         conn_id: str = FlightworthyHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**documented(self, kwargs))
         self.model = model
         self.to = to
         self.reason = reason

@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.sdk import BaseSensorOperator, Context
 
+from flightworthy_airflow.docs import documented
 from flightworthy_airflow.runs import describe
 from flightworthy_airflow.triggers.partition_landed import PartitionLandedTrigger
 
@@ -27,7 +28,7 @@ class NewPartitionSensor(BaseSensorOperator):
     def __init__(
         self, *, uri: str, partition_format: str = "%Y-%m-%d", partition: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(**{"timeout": timedelta(days=1).total_seconds(), **kwargs})
+        super().__init__(**documented(self, {"timeout": timedelta(days=1).total_seconds(), **kwargs}))
         self.uri = uri
         self.partition_format = partition_format
         self.partition = partition
