@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, chain
 
 from flightworthy_airflow.docs import explanation
-from flightworthy_airflow.models import deploy_arguments, specs
+from flightworthy_airflow.models import deploy_arguments, deploy_form, specs
 from flightworthy_airflow.operators.check_expectations import CheckExpectationsOperator
 from flightworthy_airflow.operators.containerize import ContainerizeOperator
 from flightworthy_airflow.operators.evaluate import EvaluateOperator
@@ -15,7 +15,7 @@ from flightworthy_airflow.operators.register import RegisterOperator
 from flightworthy_airflow.operators.train import TrainOperator
 
 for spec in specs().loaded:
-    with DAG(**deploy_arguments(spec)):
+    with DAG(**deploy_arguments(spec)) as dag:
         ingest = IngestOperator(task_id="ingest", model=spec.model)
         check_expectations = CheckExpectationsOperator(
             task_id="check_expectations", model=spec.model, dataset=ingest.output
@@ -34,3 +34,4 @@ for spec in specs().loaded:
         containerize = ContainerizeOperator(task_id="containerize", model=spec.model, version=register.output)
         promote = PromoteOperator(task_id="promote", model=spec.model, version=register.output)
         chain(ingest, check_expectations, train, evaluate, register, containerize, promote)
+    dag.params = deploy_form(spec)

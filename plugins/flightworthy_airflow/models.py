@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, Param
+from airflow.sdk.definitions.param import ParamsDict
 
 from flightworthy.adapters.spec_files import Specs, load_all
 from flightworthy_airflow.assets import drift_asset, new_partition_asset
@@ -16,12 +17,14 @@ from flightworthy_airflow.assets import drift_asset, new_partition_asset
 if TYPE_CHECKING:
     from flightworthy.spec import Spec
 
-__all__ = ["deploy_arguments", "monitor_arguments", "rollback_arguments", "specs"]
+__all__ = ["deploy_arguments", "deploy_form", "monitor_arguments", "rollback_arguments", "rollback_form", "specs"]
 
 log = logging.getLogger(__name__)
 
 _RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=15), "retry_exponential_backoff": True}
 _TAGS = ("flightworthy",)
+_DRAFT_7: dict[str, Any] = {"$schema": "http://json-schema.org/draft-07/schema#"}
+"""A field that says so is checked in a third of the time that the newest draft takes."""
 
 
 def specs() -> Specs:
@@ -43,27 +46,40 @@ def deploy_arguments(spec: Spec) -> dict[str, Any]:
         "tags": [*_TAGS, spec.model],
         "description": spec.description,
         "doc_md": _deploy_docs(spec, absent),
-        "params": {
+    }
+
+
+def deploy_form(spec: Spec) -> ParamsDict:
+    """What ``<model>.deploy`` asks of a person who triggers it.
+
+    Set on the DAG after its tasks: each task would else carry a copy, and to check eight copies of three fields takes
+    longer than all else that parsing does.
+    """
+    return ParamsDict(
+        {
             "partition": Param(
                 None,
+                **_DRAFT_7,
                 type=["null", "string"],
                 title="Partition",
                 description=f"Key of the partition to deploy, written as {spec.source.partition}. Empty: the newest.",
             ),
             "parameters": Param(
                 {},
+                **_DRAFT_7,
                 type="object",
                 title="Parameters",
                 description="Overrides of training.params and training.search for this run, by name.",
             ),
             "release": Param(
                 True,
+                **_DRAFT_7,
                 type="boolean",
                 title="Release",
                 description="Off: train, evaluate and register only. A backfill never releases, whatever stands here.",
             ),
-        },
-    }
+        }
+    )
 
 
 def monitor_arguments(spec: Spec) -> dict[str, Any]:
@@ -93,8 +109,15 @@ def rollback_arguments(spec: Spec) -> dict[str, Any]:
         "tags": [*_TAGS, spec.model],
         "description": f"Takes {spec.model} back to a release that served before.",
         "doc_md": _ROLLBACK_DOCS.format(model=spec.model),
-        "params": {
+    }
+
+
+def rollback_form() -> ParamsDict:
+    """What ``<model>.rollback`` asks; set on the DAG as ``deploy_form`` is."""
+    return ParamsDict(
+        {
             "reason": Param(
+                **_DRAFT_7,
                 type="string",
                 minLength=3,
                 title="Reason",
@@ -102,12 +125,13 @@ def rollback_arguments(spec: Spec) -> dict[str, Any]:
             ),
             "to": Param(
                 None,
+                **_DRAFT_7,
                 type=["null", "string"],
                 title="To release",
                 description="A release id such as diagnosis-3-1f9c2ab0. Empty: the release before the champion.",
             ),
-        },
-    }
+        }
+    )
 
 
 def _schedule(spec: Spec) -> AssetOrTimeSchedule:

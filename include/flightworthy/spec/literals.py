@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Mapping
@@ -41,6 +42,8 @@ def substitute(text: str, environ: Mapping[str, str]) -> str:
 
     Raises ``ValueError`` with a sentence that names every variable that is not set, or the malformed reference.
     """
+    if "${" not in text:
+        return text
     missing: list[str] = []
 
     def value(found: re.Match[str]) -> str:
@@ -78,6 +81,7 @@ _SECRETS = re.compile(
 _ONLY_REFERENCES = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*(?::-)?\})*")
 
 
+@functools.lru_cache(maxsize=1024)  # the same few keys in every model
 def names_a_secret(key: str) -> bool:
     """Tell ``db_password``, ``apiKey`` or ``AWS_SECRET`` from ``max_tokens`` and ``tokenizer``."""
     words = [word.lower() for word in _WORD.findall(key)]

@@ -6,10 +6,8 @@ own composer, which recurses in C: a file of opening brackets would end the proc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple
 
 import yaml  # type: ignore[import-untyped]  # its stubs are a package of their own
 from yaml.composer import ComposerError  # type: ignore[import-untyped]
@@ -21,9 +19,8 @@ _DEEPEST = 20
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """A value as it stands in the file."""
+class Node(NamedTuple):
+    """A value as it stands in the file. A tuple, for there are hundreds in each model of hundreds."""
 
     kind: Literal["scalar", "list", "mapping", "alias"]
     line: int
@@ -39,34 +36,33 @@ class Node:
     @property
     def pairs(self) -> Iterator[tuple[Node, Node]]:
         """A mapping's keys with their values, duplicates too."""
-        return (pair for place, pair in enumerate(pairwise(self.children)) if place % 2 == 0)
+        return zip(self.children[::2], self.children[1::2], strict=True)
 
 
 def compose(text: str) -> Node | None:
     """Read the one document of a file; None where there is none. Raises ``NotYaml``, with a mark where it has one."""
-    events = yaml.parse(text, Loader=_Loader)
-    next(events)  # the stream's start
-    if isinstance(next(events), yaml.StreamEndEvent):
+    next_event: Callable[[], Any] = _Loader(text).get_event
+    next_event()  # the stream's start
+    if isinstance(next_event(), yaml.StreamEndEvent):
         return None
-    first = next(events)
-    root = _node(first, events, 0)
-    next(events)  # the document's end
-    if not isinstance(after := next(events), yaml.StreamEndEvent):
+    root = _node(next_event(), next_event, 0)
+    next_event()  # the document's end
+    if not isinstance(after := next_event(), yaml.StreamEndEvent):
         raise ComposerError(None, None, "a second document begins here; keep one", after.start_mark)
     nothing = root.kind == "scalar" and root.plain and not root.text
     return None if nothing else root
 
 
-def _node(event: Any, events: Iterator[Any], depth: int) -> Node:
+def _node(event: Any, next_event: Callable[[], Any], depth: int) -> Node:
     line = event.start_mark.line + 1
     if depth > _DEEPEST:
         raise ComposerError(None, None, "nested too deeply", event.start_mark)
-    if isinstance(event, yaml.AliasEvent):
-        return Node(kind="alias", line=line)
     if isinstance(event, yaml.ScalarEvent):
         return Node(kind="scalar", line=line, text=event.value, plain=event.implicit[0], tag=event.tag)
+    if isinstance(event, yaml.AliasEvent):
+        return Node(kind="alias", line=line)
     children = []
-    while not isinstance(inner := next(events), yaml.CollectionEndEvent):
-        children.append(_node(inner, events, depth + 1))
+    while not isinstance(inner := next_event(), yaml.CollectionEndEvent):
+        children.append(_node(inner, next_event, depth + 1))
     kind: Literal["list", "mapping"] = "list" if isinstance(event, yaml.SequenceStartEvent) else "mapping"
     return Node(kind=kind, line=line, tag=event.tag, children=tuple(children))
