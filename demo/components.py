@@ -68,24 +68,30 @@ def airflow_components(settings: Settings) -> list[Component]:
 
 
 def _says_healthy(settings: Settings, name: str) -> Callable[[], bool]:
-    """What Airflow's own monitor says; of the API server, that it says anything."""
+    """What Airflow's own monitor says; of the API server, that it answers clients, and tasks too.
+
+    The application for tasks is put together at its first request, for seconds in which the server answers nobody:
+    better now than under the first task.
+    """
     part = name.removeprefix("airflow-").replace("-", "_")
 
     def healthy() -> bool:
         health = _answer(f"{settings.airflow_url}/api/v2/monitor/health")
-        if health is None or part == "api_server":
-            return health is not None
+        if health is None:
+            return False
+        if part == "api_server":
+            return _answer(f"{settings.airflow_url}/execution/health", within=60) is not None
         return bool(health.get(part, {}).get("status") == "healthy")
 
     return healthy
 
 
-def _answer(url: str) -> dict[str, Any] | None:
+def _answer(url: str, *, within: float = 2) -> dict[str, Any] | None:
     """The JSON at that address, ``{}`` for an answer that is none, None without a good answer."""
     with requests.Session() as session:
         session.trust_env = False
         try:
-            answer = session.get(url, timeout=2)
+            answer = session.get(url, timeout=within)
         except requests.RequestException:
             return None
     if not answer.ok:
