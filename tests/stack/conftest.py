@@ -6,11 +6,48 @@ from collections.abc import Iterator
 
 import pytest
 
+from demo.airflow_api import AirflowApi, Json
 from demo.stack import Stack
+from demo.world import FIRST, World
+from tests.quick_models import quick_models
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Airflow, MLflow, the deployer and its router, in a home of their own, with this checkout's DAGs and plugins."""
-    with Stack(tmp_path_factory.mktemp("stack") / "home") as up:
-        yield up
+    folder = tmp_path_factory.mktemp("stack")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLIGHTWORTHY_MODELS", str(quick_models(folder)))
+        with Stack(folder / "home") as up:
+            yield up
+
+
+@pytest.fixture(scope="session")
+def airflow(stack: Stack) -> AirflowApi:
+    """Airflow as its admin sees it, once it knows the DAGs."""
+    api = stack.airflow()
+    api.wait_for_dags("diagnosis.deploy", "diagnosis.monitor", "diagnosis.rollback", within=300)
+    return api
+
+
+@pytest.fixture(scope="session")
+def world(stack: Stack) -> World:
+    """What lands."""
+    return World(landing=stack.landing)
+
+
+@pytest.fixture(scope="session")
+def first_deployment(airflow: AirflowApi, world: World) -> Json:
+    """The finished run that the first partition started by landing; nobody triggered it."""
+    known = {run["dag_run_id"] for run in airflow.runs("diagnosis.deploy")}
+    world.first()
+    run = airflow.wait(
+        lambda: next((each for each in _woken(airflow) if each["dag_run_id"] not in known), None),
+        within=300,
+        what=lambda: f"the arrival of {FIRST} to start a run",
+    )
+    return airflow.wait_for_run("diagnosis.deploy", run["dag_run_id"], within=600)
+
+
+def _woken(airflow: AirflowApi) -> list[Json]:
+    return airflow.runs("diagnosis.deploy", run_type="asset_triggered")
