@@ -78,6 +78,13 @@ def deploy_form(spec: Spec) -> ParamsDict:
                 title="Release",
                 description="Off: train, evaluate and register only. A backfill never releases, whatever stands here.",
             ),
+            "again": Param(
+                False,
+                **_DRAFT_7,
+                type="boolean",
+                title="Again",
+                description="Release a version that was withdrawn before; without this it is refused, with the reason.",
+            ),
         }
     )
 

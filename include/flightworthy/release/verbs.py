@@ -154,7 +154,7 @@ def _ended_before(release: Release, ended: Outcome) -> ReleaseRefused:
     what_next = (
         f"It served before: go back to it with `flightworthy rollback {release.model} --to {release.id}`."
         if ended.kind == "promoted"
-        else "The same release gets the same answer; deploy another version, or propose it again explicitly."
+        else "The same release gets the same answer; deploy another version, or deploy this one with `again`."
     )
     return ReleaseRefused(
         f"{release.id} was not taken up: it was {ended.kind.replace('_', ' ')} at {ended.at:%Y-%m-%d %H:%M} UTC "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Looked", "look_at"]
 
 _SIGNIFICANCE = 0.05
+_SHOWN = 20
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,8 @@ def look_at(hook: FlightworthyHook, spec: Spec, champion: Release, *, until: dat
         window = PredictionFiles(hook.places.home / "predictions").read(
             spec.model, since=since, until=until, release=champion.id
         )
+        for line in window.broken[:_SHOWN]:
+            log.warning("left out %s:%s, which is no prediction: %s", line.file, line.line, line.why)
         report = EvidentlyDrift(folder).report(
             Path(champion.artifact_uri) / "model" / "reference.parquet",
             window.frame,

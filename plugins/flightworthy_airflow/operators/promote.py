@@ -51,17 +51,24 @@ class PromoteOperator(BaseOperator):
         from flightworthy.release import outcome, propose
         from flightworthy_airflow.hooks.releases import release_of
 
-        run = describe(context)
-        if not run.intent.may_release or not (context.get("params") or {}).get("release", True):
-            raise AirflowSkipException(
-                f"{self.model} was registered and not released: this run's intent is {run.intent}"
-            )
+        run, form = describe(context), context.get("params") or {}
+        if not run.intent.may_release:
+            raise AirflowSkipException(f"{self.model} was registered and not released: a {run.intent} never releases")
+        if not form.get("release", True):
+            raise AirflowSkipException(f"{self.model} was registered and not released, as the form asked")
         hook = FlightworthyHook(self.conn_id)
         with refusals_fail():
             version = unpack(VersionReference, self.version)
             store = hook.releases()
             release = release_of(hook, MlflowHook(self.mlflow_conn_id), hook.spec(self.model), version.version)
-            row = propose(store, release, actor=run.actor, reason=f"{run.intent} run {run.run_id}", now=hook.now())
+            row = propose(
+                store,
+                release,
+                actor=run.actor,
+                reason=f"{run.intent} run {run.run_id}",
+                now=hook.now(),
+                again=bool(form.get("again")),
+            )
         self.log.info("proposed release=%s generation=%s phase=%s", release.id, row.generation, row.phase)
         ended = outcome(store, release.id)
         if ended is None:
