@@ -19,6 +19,7 @@ StartMethod = Literal["forkserver", "fork"]
 
 _PRELOADED = (
     "flightworthy_airflow.preload",
+    "airflow.dag_processing.dagbag",
     "airflow.executors.local_executor",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",

@@ -18,5 +18,16 @@ import flightworthy.adapters.partition_files
 import flightworthy.adapters.prediction_files
 import flightworthy.adapters.skops_models.writer
 import flightworthy.adapters.sql_releases  # noqa: F401
+import flightworthy_airflow.operators.check_expectations
+import flightworthy_airflow.operators.containerize
+import flightworthy_airflow.operators.evaluate
+import flightworthy_airflow.operators.ingest
+import flightworthy_airflow.operators.monitor_drift
+import flightworthy_airflow.operators.promote
+import flightworthy_airflow.operators.register
+import flightworthy_airflow.operators.retrain
+import flightworthy_airflow.operators.rollback
+import flightworthy_airflow.operators.train
+import flightworthy_airflow.triggers.new_partition  # noqa: F401
 
 __all__: list[str] = []
