@@ -117,6 +117,7 @@ def test_the_forms_are_typed_and_a_rollback_asks_for_its_reason(dags: dict[str, 
         "partition": ["null", "string"],
         "parameters": "object",
         "release": "boolean",
+        "again": "boolean",
     }
     assert {name: param.schema["type"] for name, param in items(rollback)} == {
         "reason": "string",

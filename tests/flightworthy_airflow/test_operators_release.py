@@ -126,7 +126,7 @@ def test_an_ending_that_nobody_knows_is_never_taken_for_success(event: Any) -> N
 
 
 def test_a_withdrawn_release_stays_withdrawn_when_it_is_asked_for_again(line: Line) -> None:
-    """The same release gets the same answer, with the reason of then."""
+    """The same release gets the same answer, with the reason of then, unless a person asks for it again."""
     line.land()
     version = line.packaged(by_hand())
     with pytest.raises(TaskDeferred):
@@ -135,6 +135,8 @@ def test_a_withdrawn_release_stays_withdrawn_when_it_is_asked_for_again(line: Li
 
     with pytest.raises(AirflowFailException, match="golden answers differ"):
         line.promote(by_hand(), version)
+    with pytest.raises(TaskDeferred):
+        line.promote(by_hand(again=True), version)
 
 
 @pytest.mark.parametrize("context", [run_of("backfill"), by_hand(release=False)], ids=["backfill", "form says no"])
