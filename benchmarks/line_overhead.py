@@ -27,7 +27,7 @@ from flightworthy.adapters.sql_releases import SqlReleases
 MODEL = "diagnosis"
 DEPLOY = f"{MODEL}.deploy"
 HOME = ROOT / ".flightworthy" / "benchmarks"
-ROUNDS, KEPT = 2, 2
+ROUNDS, KEPT = 5, 3
 _WARM_UP = (100, 69)
 _ROWS = 40
 
@@ -200,7 +200,7 @@ def _notes(kept: Sequence[tuple[Deployment, Deployment]]) -> tuple[str, ...]:
     load = max(side.load for pair in kept for side in pair)
     as_process = (
         "The release runs as a process (release.target: process), so that no image build, the same on both sides, "
-        "hides the difference."
+        "hides the difference; and its gates let a challenger pass that is no better than the champion."
     )
     quietest = (
         f"The medians of the {KEPT} of {ROUNDS} interleaved rounds that began at the lowest load average (at most "
@@ -224,12 +224,20 @@ def _bench() -> Iterator[Bench]:
 
 
 def _model(folder: Path) -> Path:
-    """Diagnosis, served by a process whether or not there is a Docker engine."""
+    """Diagnosis, served by a process whether or not there is a Docker engine, and never refused for being no better.
+
+    The comparison with the champion is made all the same; but forty records more make no model reliably better.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     copy = folder / MODEL
     shutil.copytree(ROOT / "include" / "models" / MODEL, copy, ignore=shutil.ignore_patterns("__pycache__", "test_*"))
     spec = copy / "model.yaml"
-    spec.write_text(spec.read_text(encoding="utf-8").replace("target: auto", "target: process"), encoding="utf-8")
+    text = spec.read_text(encoding="utf-8")
+    for written, wanted in (("target: auto", "target: process"), ("not_worse_by: 0.05", "not_worse_by: 10")):
+        if written not in text:
+            raise RuntimeError(f"{MODEL}'s model.yaml no longer says {written!r}; tell this benchmark what it says now")
+        text = text.replace(written, wanted)
+    spec.write_text(text, encoding="utf-8")
     return folder
 
 

@@ -23,6 +23,12 @@ _PRELOADED = (
     "airflow.executors.local_executor",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
+    # Imported by their own libraries only when they are first used, by nearly every task.
+    "great_expectations.render.renderer.site_builder",
+    "matplotlib.backends.backend_agg",
+    "mlflow.tracking.request_header.registry",
+    "pyarrow.dataset",
+    "pyarrow.pandas_compat",
 )
 """What every task would otherwise import for seconds, each for itself."""
 
