@@ -27,7 +27,7 @@ from flightworthy.adapters.sql_releases import SqlReleases
 MODEL = "diagnosis"
 DEPLOY = f"{MODEL}.deploy"
 HOME = ROOT / ".flightworthy" / "benchmarks"
-ROUNDS, KEPT = 5, 3
+ROUNDS, KEPT = 4, 3
 _WARM_UP = (100, 69)
 _ROWS = 40
 

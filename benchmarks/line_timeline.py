@@ -16,6 +16,9 @@ __all__ = ["LINE", "Course", "Spent", "course_of", "spent_in", "take_apart"]
 
 LINE = ("ingest", "check_expectations", "train", "evaluate", "register", "containerize", "promote")
 
+_PREPARED, _WORKED = "::endgroup::", "::group::Post Execute"
+"""What Airflow writes into a task's log before the operator's code, and after it."""
+
 Course = tuple[datetime, datetime]
 """When a release was proposed, and when it was promoted, as the ledger has it."""
 
@@ -93,16 +96,15 @@ def _step(task: Json, events: Sequence[Json], course: Course) -> Step:
     It is queued again when that has ended, and Airflow keeps only the last time: its queueing counts as scheduling.
     """
     marks = {
-        name: [_at(event["timestamp"]) for event in events if event["event"] == f"::{name}"]
-        for name in ("endgroup", "group::Post Execute")
+        mark: [_at(event["timestamp"]) for event in events if event["event"] == mark] for mark in (_PREPARED, _WORKED)
     }
     waits = task["task_id"] == LINE[-1]
     started_at = _at(task["start_date"])
     return Step(
         queued_at=started_at if waits else _at(task["queued_when"]),
         started_at=started_at,
-        worked_from=marks["endgroup"][0],
-        worked_until=course[0] if waits else marks["group::Post Execute"][0],
+        worked_from=marks[_PREPARED][0],
+        worked_until=course[0] if waits else marks[_WORKED][0],
         ended_at=course[0] if waits else _at(task["end_date"]),
     )
 
