@@ -64,7 +64,7 @@ class Line:
         with self._timed("evaluate"):
             review = self._reviewed(dataset, trained)
         with self._timed("register"):
-            number = register(self.mlflow.registry(), trained, review.decision).version.version
+            number = register(self.mlflow.registry(), trained, review.decision, intent="manual").version.version
         with self._timed("containerize"):
             build_context(self.hook, self.mlflow, self.spec, number)
         with self._timed("promote"):

@@ -33,7 +33,7 @@ _PRELOADED = (
 """What every task would otherwise import for seconds, each for itself."""
 
 _OURS = ("AIRFLOW_", "MLFLOW_", "_MLFLOW_", "FLIGHTWORTHY_", "PYTHON", "VIRTUAL_ENV")
-_KEPT = ("FLIGHTWORTHY_DATA_DIR", "FLIGHTWORTHY_MODELS", "FLIGHTWORTHY_TARGET")
+_KEPT = ("FLIGHTWORTHY_DATA_DIR", "FLIGHTWORTHY_MODELS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

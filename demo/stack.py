@@ -1,7 +1,7 @@
 """The stack: Airflow, MLflow, the deployer and its router on this machine, started, watched and ended.
 
-``python -m demo.stack up | down | status`` keeps one running in ``.flightworthy/``; the tour and the stack tests start
-their own in a home of their own, beside it.
+``python -m demo.stack up | down | status`` keeps one running in ``.flightworthy/``, ``run COMMAND …`` runs a command line
+against it; the tour and the stack tests start their own in a home of their own, beside it.
 """
 
 from __future__ import annotations
@@ -242,11 +242,13 @@ def describe(stack: Stack) -> str:
 
 
 def main(words: Sequence[str]) -> int:
-    """``up``, ``down`` or ``status`` of the stack in ``.flightworthy/``."""
-    if len(words) != 1 or words[0] not in ("up", "down", "status"):
-        print("usage: python -m demo.stack up | down | status", file=sys.stderr)
-        return 2
+    """``up``, ``down`` or ``status`` of the stack in ``.flightworthy/``, or ``run`` a command line against it."""
     stack = Stack(ROOT / ".flightworthy")
+    if words[:1] == ["run"] and len(words) > 1:
+        return subprocess.run(words[1:], env=stack.environment, check=False).returncode
+    if len(words) != 1 or words[0] not in ("up", "down", "status"):
+        print("usage: python -m demo.stack up | down | status | run COMMAND …", file=sys.stderr)
+        return 2
     alive = stack.running()
     if words[0] == "down":
         stack.down()

@@ -97,14 +97,16 @@ class Registry(Protocol):
         ...
 
 
-def register(registry: Registry, run: TrainingRun, decision: Decision) -> Registration:
+def register(registry: Registry, run: TrainingRun, decision: Decision, *, intent: str) -> Registration:
     """Register a training run with its lineage; idempotent by content key.
 
-    A version that was approved becomes ``challenger``, unless the run is a backfill. Registering a refused run is
+    ``intent`` is why it is registered now; the run itself may have been found, and trained for another reason.
+
+    A version that was approved becomes ``challenger``, unless this is a backfill. Registering a refused run is
     allowed, since a backfill records what it finds; it gets no alias.
     """
     version, is_new = registry.create_once(run, lineage_tags(run, decision))
-    may_release = decision.approved and run.lineage.intent in _INTENTS_THAT_RELEASE
+    may_release = decision.approved and intent in _INTENTS_THAT_RELEASE
     if may_release:
         # Also where the version is not new: a crash between the two then heals on retry.
         registry.set_alias(run.model, "challenger", version.version)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["deploy_arguments", "deploy_form", "monitor_arguments", "rollback_arguments", "rollback_form", "specs"]
 
-log = logging.getLogger(__name__)
-
 _RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=15), "retry_exponential_backoff": True}
 _TAGS = ("flightworthy",)
 _DRAFT_7: dict[str, Any] = {"$schema": "http://json-schema.org/draft-07/schema#"}
@@ -28,7 +25,10 @@ _DRAFT_7: dict[str, Any] = {"$schema": "http://json-schema.org/draft-07/schema#"
 
 
 def specs() -> Specs:
-    """The models of FLIGHTWORTHY_MODELS. One that cannot be read leaves the others alone."""
+    """The models of FLIGHTWORTHY_MODELS. One that cannot be read leaves the others alone.
+
+    ``dags/refused.py`` shows it, with every reason, among Airflow's import errors.
+    """
     return load_all(Path(os.environ.get("FLIGHTWORTHY_MODELS", "include/models")), os.environ)
 
 

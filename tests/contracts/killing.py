@@ -40,7 +40,7 @@ def make_and_register(server: str, order: TrainingOrder, models: Path) -> None:
         metrics=ArrayMetrics(),
         runs=MlflowRuns(connection=connection),
     )
-    register(MlflowRegistry(connection=connection), train(order, make_frames(), workshop), APPROVED)
+    register(MlflowRegistry(connection=connection), train(order, make_frames(), workshop), APPROVED, intent="schedule")
 
 
 def in_a_process(work: Callable[[], None]) -> bool:

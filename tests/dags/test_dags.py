@@ -144,7 +144,7 @@ def test_claims_without_its_file_says_so_and_has_no_schedule(tmp_path: Path) -> 
 
 
 def test_a_model_that_cannot_be_read_leaves_the_others_alone(tmp_path: Path) -> None:
-    """Its DAGs are not there, the others are; `flightworthy validate` says what is wrong, and so does the log."""
+    """Its DAGs are not there, the others are; what is wrong stands among Airflow's import errors."""
     shutil.copytree(ROOT / "include" / "models" / "diagnosis", tmp_path / "diagnosis")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "model.yaml").write_text("model: broken\nowner: [\n")
@@ -152,6 +152,10 @@ def test_a_model_that_cannot_be_read_leaves_the_others_alone(tmp_path: Path) -> 
     bag = parsed(FLIGHTWORTHY_MODELS=str(tmp_path))
 
     assert sorted(bag.dags) == ["diagnosis.deploy", "diagnosis.monitor", "diagnosis.rollback"]
+    ((file, said),) = bag.import_errors.items()
+    assert file.endswith("refused.py")
+    assert "broken has no DAGs until this is mended" in said
+    assert "is not YAML" in said
 
 
 def test_without_models_there_are_no_dags_and_no_errors(tmp_path: Path) -> None:

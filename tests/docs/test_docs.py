@@ -156,7 +156,7 @@ def test_messages_that_the_runbook_quotes_are_what_the_code_says() -> None:
         "was refused and nothing was changed:",
         "did not answer, after retries:",
         "does not let this connection in",
-        "is the only release that ever served it",
+        "is left to go to",
         "was changed after it was written",
         "did not answer: ",
         "it was deleted or replaced",

@@ -24,8 +24,10 @@ def make_run(folder: Path, **lineage: str) -> TrainingRun:
 def test_an_approved_run_is_registered_and_becomes_challenger(tmp_path: Path, intent: str) -> None:
     """Registered once: again it finds what stands."""
     registry = MemoryRegistry()
-    first = register(registry, make_run(tmp_path, intent=intent), APPROVED)
-    again = register(registry, MemoryRuns(folder=tmp_path).log(make_order(), {}, tmp_path / "model"), APPROVED)
+    first = register(registry, make_run(tmp_path), APPROVED, intent=intent)
+    again = register(
+        registry, MemoryRuns(folder=tmp_path).log(make_order(), {}, tmp_path / "model"), APPROVED, intent=intent
+    )
     assert (first.is_new, again.is_new) == (True, False)
     assert first.version.version == again.version.version
     assert registry.aliased("shop", "challenger") == first.version
@@ -34,21 +36,31 @@ def test_an_approved_run_is_registered_and_becomes_challenger(tmp_path: Path, in
 def test_a_backfill_is_registered_and_touches_no_alias(tmp_path: Path) -> None:
     """A backfill never releases."""
     registry = MemoryRegistry()
-    found = register(registry, make_run(tmp_path, intent="backfill"), APPROVED)
+    found = register(registry, make_run(tmp_path, intent="backfill"), APPROVED, intent="backfill")
     assert found.is_new
     assert not found.is_challenger
     assert registry.aliased("shop", "challenger") is None
 
 
+def test_a_backfill_that_finds_what_a_release_registered_touches_no_alias(tmp_path: Path) -> None:
+    """What counts is why it is registered now, not why it was trained."""
+    registry = MemoryRegistry()
+    run = make_run(tmp_path, intent="new_data")
+    register(registry, run, APPROVED, intent="new_data")
+    registry.delete_alias("shop", "challenger")
+    assert not register(registry, run, APPROVED, intent="backfill").is_challenger
+    assert registry.aliased("shop", "challenger") is None
+
+
 def test_an_unknown_intent_touches_no_alias(tmp_path: Path) -> None:
     """Only an intent that is known to release does."""
-    assert not register(MemoryRegistry(), make_run(tmp_path, intent="whim"), APPROVED).is_challenger
+    assert not register(MemoryRegistry(), make_run(tmp_path), APPROVED, intent="whim").is_challenger
 
 
 def test_a_refused_run_is_recorded_with_its_objections_and_touches_no_alias(tmp_path: Path) -> None:
     """The reason stays with the version."""
     registry = MemoryRegistry()
-    found = register(registry, make_run(tmp_path), REFUSED)
+    found = register(registry, make_run(tmp_path), REFUSED, intent="schedule")
     assert registry.aliased("shop", "challenger") is None
     assert found.version.tags["decision"] == "refused"
     assert found.version.tags["objections"] == "roc_auc at least 0.9: is 0.5"
@@ -67,5 +79,5 @@ def test_a_version_tells_where_it_comes_from(tmp_path: Path) -> None:
 
 def test_a_version_survives_the_way_between_processes(tmp_path: Path) -> None:
     """Packed and unpacked it is equal."""
-    version = register(MemoryRegistry(), make_run(tmp_path), APPROVED).version
+    version = register(MemoryRegistry(), make_run(tmp_path), APPROVED, intent="schedule").version
     assert ModelVersion.unpack(version.pack()) == version

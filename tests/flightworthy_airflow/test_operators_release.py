@@ -223,7 +223,7 @@ def test_without_a_way_back_the_rollback_is_refused_and_says_why(line: Line) -> 
         rolled_back(line)
 
     serving(line.releases, 1)
-    with pytest.raises(AirflowFailException, match=f"{release(1).id} is the only release that ever served it"):
+    with pytest.raises(AirflowFailException, match=f"no release before {release(1).id} is left to go to"):
         rolled_back(line)
 
 

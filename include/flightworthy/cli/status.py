@@ -110,4 +110,4 @@ def _traffic(row: Deployment, seen: Observation | None) -> str:
         return "-"
     if seen is None or seen.generation < row.generation:
         return "not yet as decided"
-    return "as decided"
+    return seen.note or "as decided"

@@ -29,6 +29,10 @@ class Errands:
             self._not_before[key] = now + retry_time.total_seconds()
             self._under_way[key] = self._pool.submit(_run, errand, key, quiet)
 
+    def is_under_way(self, key: Hashable) -> bool:
+        """Whether it was sent and has not come back, or was not collected yet."""
+        return key in self._under_way
+
     def collect(self, key: Hashable) -> Any:
         """The result of an errand that came back, once; None while it is under way, or if it failed."""
         future = self._under_way.get(key)

@@ -70,6 +70,8 @@ class Upkeep:
             starts = self._starts.setdefault(place, _Starts())
             if place in running or time.monotonic() < starts.not_before:
                 continue
+            if self._errands.is_under_way(("start", place)):
+                continue
             starts.not_before = time.monotonic() + min(0.25 * 2**starts.count, 10.0)
             starts.count += 1
             release = release_of(place.release)

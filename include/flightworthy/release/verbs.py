@@ -142,7 +142,7 @@ def _busy(row: Deployment, wanted: str) -> Conflict:
 
 
 def _no_way_back(row: Deployment) -> ReleaseRefused:
-    why = f"{row.champion} is the only release that ever served it" if row.champion else "nothing was ever released"
+    why = f"no release before {row.champion} is left to go to" if row.champion else "nothing was ever released"
     return ReleaseRefused(
         f"{row.model} cannot go back: {why}. Name a release with --to, or deploy another version.",
         model=row.model,

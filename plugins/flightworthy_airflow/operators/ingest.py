@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flightworthy_airflow.docs import documented
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
@@ -51,7 +51,7 @@ class IngestOperator(BaseOperator):
         version = ingested.version
         own = version.partition
         if own is None:
-            raise AirflowSkipException(f"partition {version.as_of} of {self.model} waits in quarantine")
+            raise AirflowFailException(f"partition {version.as_of} of {self.model} waits in quarantine")
         if run.intent is Intent.NEW_DATA:
             self._claim(hook, own.key, own.digest, run)
         for written in ingested.written:

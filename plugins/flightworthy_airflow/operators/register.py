@@ -44,7 +44,9 @@ class RegisterOperator(BaseOperator):
         with refusals_fail():
             evaluation = unpack(EvaluationReference, self.evaluation)
             run = TrainingRun.unpack(evaluation.run)
-            registration = register(mlflow.registry(), run, Decision.unpack(evaluation.decision))
+            registration = register(
+                mlflow.registry(), run, Decision.unpack(evaluation.decision), intent=evaluation.intent
+            )
         version = registration.version
         self.mlflow_url = mlflow.version_url(self.model, version.version)
         done = "registered" if registration.is_new else "found, nothing was registered"

@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
-import docker
 from flightworthy.adapters.docker_images import DockerImages, WheelCache, server_requirements
 from flightworthy.errors import ReleaseRefused, Unavailable
 from flightworthy.image import PORT, RUN_OPTIONS, BuildContext, Image, Origin, lay_out
