@@ -1,7 +1,7 @@
 """The stack: Airflow, MLflow, the deployer and its router on this machine, started, watched and ended.
 
-``python -m demo.stack up | down | status`` keeps one running in ``.flightworthy/``, ``run COMMAND …`` runs a command line
-against it; the tour and the stack tests start their own in a home of their own, beside it.
+``python -m demo.stack up | down | status`` keeps one running in ``.flightworthy/``, ``run COMMAND …`` runs a command
+line against it. The tour and the stack tests start their own, in a home of their own beside it.
 """
 
 from __future__ import annotations
