@@ -23,7 +23,7 @@ ROUNDS, KEPT = 7, 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """Seconds over the three DAG files, imports of Airflow itself not counted, and the load when they began."""
+    """Seconds over all DAG files, imports of Airflow itself not counted, and the load when they began."""
 
     parse: float
     serialize: float
@@ -60,7 +60,7 @@ def main() -> int:
             row("Airflow's own serialization, each model more", _difference(*serialized), "ms"),
         ),
         notes=(
-            "Summed over the three DAG files, each in a new process; a model is a copy of diagnosis (30 features).",
+            "Summed over all the DAG files, each in a new process; a model is a copy of diagnosis (30 features).",
             "The import of Airflow itself, seconds in a new process, is not counted: its DAG processor forks.",
             quietest,
         ),
@@ -107,7 +107,7 @@ def _parse(file: Path, models: Path, home: Path, expected: int) -> tuple[float, 
     if done.returncode != 0:
         raise RuntimeError(f"{file.name} was not parsed:\n{done.stderr}")
     found = json.loads(done.stdout.splitlines()[-1])
-    if found["errors"] or found["dags"] != expected:
+    if found["errors"] or found["dags"] not in (expected, 0):  # none from the file that only reports refused models
         raise RuntimeError(f"{file.name} gave {found['dags']} DAGs, not {expected}: {found['errors']}")
     return found["parse"], found["serialize"]
 
