@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,12 +39,25 @@ def load(path: Path, environ: Mapping[str, str]) -> Spec:
 def load_all(folder: Path, environ: Mapping[str, str]) -> Specs:
     """Read every model of a folder, in the order of names; one wrong file leaves the others alone."""
     loaded, refused = [], {}
-    for model in sorted(path for path in folder.glob("[!._]*") if path.is_dir()):
-        try:
-            loaded.append(load(model, environ))
-        except SpecError as error:
-            refused[model.name] = error
+    with _collecting_later():
+        for model in sorted(path for path in folder.glob("[!._]*") if path.is_dir()):
+            try:
+                loaded.append(load(model, environ))
+            except SpecError as error:
+                refused[model.name] = error
     return Specs(loaded=tuple(loaded), refused=refused)
+
+
+@contextmanager
+def _collecting_later() -> Iterator[None]:
+    """Reading makes many small objects and no cycles; to look for some in between takes a quarter of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def read(file: Path, environ: Mapping[str, str]) -> Written:

@@ -58,7 +58,7 @@ def _node(event: Any, next_event: Callable[[], Any], depth: int) -> Node:
     if depth > _DEEPEST:
         raise ComposerError(None, None, "nested too deeply", event.start_mark)
     if isinstance(event, yaml.ScalarEvent):
-        return Node(kind="scalar", line=line, text=event.value, plain=event.implicit[0], tag=event.tag)
+        return Node("scalar", line, event.value, event.implicit[0], event.tag)
     if isinstance(event, yaml.AliasEvent):
         return Node(kind="alias", line=line)
     children = []
