@@ -67,7 +67,7 @@ class Story:
         settings = self.stack.settings
         answer = requests.get(
             f"{settings.mlflow_url}/api/2.0/mlflow/model-versions/search",
-            params={"filter": f"name='{MODEL}'", "max_results": 200},
+            params={"filter": f"name='{MODEL}'", "max_results": "200"},
             auth=("admin", self.stack.places.secret("mlflow_password")),
             timeout=30,
         )
