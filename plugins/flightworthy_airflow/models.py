@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, Param
+from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, Param, get_parsing_context
 from airflow.sdk.definitions.param import ParamsDict
 
 from flightworthy.adapters.spec_files import Specs, load_all
@@ -29,7 +29,13 @@ def specs() -> Specs:
 
     ``dags/refused.py`` shows it, with every reason, among Airflow's import errors.
     """
-    return load_all(Path(os.environ.get("FLIGHTWORTHY_MODELS", "include/models")), os.environ)
+    return load_all(Path(os.environ.get("FLIGHTWORTHY_MODELS", "include/models")), os.environ, only=_of_this_task())
+
+
+def _of_this_task() -> str | None:
+    """The one model whose task is about to run in this process; None where all DAGs are parsed."""
+    dag_id = get_parsing_context().dag_id
+    return None if dag_id is None else dag_id.rpartition(".")[0] or None
 
 
 def deploy_arguments(spec: Spec) -> dict[str, Any]:

@@ -36,11 +36,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Spec:
     return spec_from(read(file, environ), folder=file.parent.absolute())
 
 
-def load_all(folder: Path, environ: Mapping[str, str]) -> Specs:
-    """Read every model of a folder, in the order of names; one wrong file leaves the others alone."""
+def load_all(folder: Path, environ: Mapping[str, str], *, only: str | None = None) -> Specs:
+    """Read every model of a folder, or ``only`` one, in the order of names; a wrong file leaves the others alone."""
     loaded, refused = [], {}
     with _collecting_later():
-        for model in sorted(path for path in folder.glob("[!._]*") if path.is_dir()):
+        for model in sorted(path for path in folder.glob(only or "[!._]*") if path.is_dir()):
             try:
                 loaded.append(load(model, environ))
             except SpecError as error:
