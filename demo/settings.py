@@ -32,7 +32,7 @@ _PRELOADED = (
 )
 """What every task would otherwise import for seconds, each for itself."""
 
-_OURS = ("AIRFLOW_", "MLFLOW_", "_MLFLOW_", "FLIGHTWORTHY_", "PYTHON", "VIRTUAL_ENV")
+_OURS = ("AIRFLOW_", "_AIRFLOW_", "MLFLOW_", "_MLFLOW_", "FLIGHTWORTHY_", "PYTHON", "VIRTUAL_ENV")
 _KEPT = ("FLIGHTWORTHY_DATA_DIR", "FLIGHTWORTHY_MODELS")
 
 
