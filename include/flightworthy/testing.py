@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class MemoryRuns:
 
     folder: Path
     finished: dict[tuple[str, str], TrainingRun] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def find(self, model: str, key: str) -> TrainingRun | None:
         found = self.finished.get((model, key))
@@ -36,7 +37,7 @@ class MemoryRuns:
         if known is not None:
             return known
         digest = seal(folder)
-        run_id = f"run-{len(self.finished) + 1}"
+        run_id = f"run-{next(self.numbers)}"
         kept = self.folder / run_id
         shutil.copytree(folder, kept)
         run = TrainingRun(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +92,17 @@ def test_an_artifact_that_is_not_the_runs_is_refused(
     with pytest.raises(ArtifactRefused, match="expected ffffffffffff"):
         runs.download(replace(logged, artifact_digest="f" * 64), tmp_path / "fetched")
     assert not (tmp_path / "fetched").exists()
+
+
+def test_trials_of_a_search_are_logged_at_once(runs: RunStore, order: TrainingOrder, tmp_path: Path) -> None:
+    """Mapped tasks end together; none is lost or kept under another's name."""
+    trials = [replace(order, params={"C": float(number)}) for number in range(1, 5)]
+    folders = [write_artifact(tmp_path / f"trial-{number}", trial) for number, trial in enumerate(trials)]
+    with ThreadPoolExecutor(len(trials)) as pool:
+        logged = list(pool.map(lambda trial, folder: runs.log(trial, {"log_loss": 0.5}, folder), trials, folders))
+    found = [runs.find(trial.spec.model, trial.key) for trial in trials]
+    assert [run and run.params for run in found] == [trial.params for trial in trials]
+    assert found == logged
 
 
 def test_logging_the_same_work_twice_leaves_one_run(

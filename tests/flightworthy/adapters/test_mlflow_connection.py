@@ -10,7 +10,7 @@ import pytest
 import requests
 from mlflow.exceptions import MlflowException
 
-from flightworthy.adapters.mlflow_tracking.connection import MlflowConnection, answering
+from flightworthy.adapters.mlflow_tracking.connection import MlflowConnection, answering, insist
 from flightworthy.adapters.mlflow_tracking.registry import MlflowRegistry
 from flightworthy.adapters.mlflow_tracking.runs import MlflowRuns
 from flightworthy.errors import Refused, Unavailable
@@ -87,3 +87,30 @@ def _number(code: str) -> int:
 
     number: int = databricks_pb2.ErrorCode.Value(code)
     return number
+
+
+def test_a_write_that_meets_its_like_is_made_again() -> None:
+    """Two trials insert the dataset both learnt from; the one that comes second finds it at its next try."""
+    answers = iter([_refused("BAD_REQUEST"), _refused("BAD_REQUEST"), None])
+    insist(lambda: _give(next(answers)))
+    assert next(answers, "asked once more than needed") == "asked once more than needed"
+
+
+@pytest.mark.parametrize("code, tries", [("BAD_REQUEST", 5), ("RESOURCE_DOES_NOT_EXIST", 1)])
+def test_a_write_that_will_not_work_ends(code: str, tries: int) -> None:
+    """What is wrong with the request itself is told as MLflow tells it, after a few tries at most."""
+    made: list[str] = []
+    with pytest.raises(MlflowException, match=code):
+        insist(lambda: _give(_refused(code), told=made))
+    assert len(made) == tries
+
+
+def _refused(code: str) -> MlflowException:
+    return MlflowException(f"{code}: UNIQUE constraint failed", error_code=_number(code))
+
+
+def _give(answer: MlflowException | None, told: list[str] | None = None) -> None:
+    if told is not None:
+        told.append("asked")
+    if answer is not None:
+        raise answer

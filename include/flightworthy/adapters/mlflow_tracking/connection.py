@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,12 +28,13 @@ from mlflow.exceptions import MlflowException
 from flightworthy.artifact import verify
 from flightworthy.errors import ArtifactRefused, Refused, Unavailable
 
-__all__ = ["TAG", "MlflowConnection", "answering", "error_code"]
+__all__ = ["TAG", "MlflowConnection", "answering", "error_code", "insist"]
 
 TAG = "flightworthy."
 """Before the name of every tag of ours, on runs, models and versions."""
 
 _TRANSIENT = frozenset({"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"})
+_TRIES = 5
 _FORBIDDEN = frozenset({"PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"})
 
 
@@ -107,6 +108,22 @@ class MlflowConnection:
 def error_code(error: MlflowException) -> str:
     """MLflow's name for what went wrong, such as RESOURCE_DOES_NOT_EXIST."""
     return str(error.error_code)
+
+
+def insist(write: Callable[[], object]) -> None:
+    """Make a write that may be made twice, again if it meets its like.
+
+    MLflow looks whether a row is there and inserts it if not: of several that do so at once one inserts, and the others
+    get BAD_REQUEST, and find the row when they ask again.
+    """
+    for last in (*[False] * (_TRIES - 1), True):
+        try:
+            write()
+        except MlflowException as error:
+            if last or error_code(error) != "BAD_REQUEST":
+                raise
+        else:
+            return
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 from mlflow.exceptions import MlflowException
 
-from flightworthy.adapters.mlflow_tracking.connection import TAG, MlflowConnection, answering, error_code
+from flightworthy.adapters.mlflow_tracking.connection import TAG, MlflowConnection, answering, error_code, insist
 from flightworthy.errors import Refused
 from flightworthy.registry import Alias, ModelVersion
 from flightworthy.training import TrainingRun
@@ -19,7 +19,6 @@ __all__ = ["MlflowRegistry"]
 
 _LONGEST_TAG = 5000
 """Characters that MLflow keeps of a tag's value."""
-_SETS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +72,7 @@ class MlflowRegistry:
     def set_alias(self, model: str, alias: Alias, number: int) -> None:
         """Point an alias at a version. Of two that set an alias for the first time at once MLflow refuses one."""
         with answering(self.connection.uri):
-            for last in (*[False] * (_SETS - 1), True):
-                try:
-                    self.connection.client.set_registered_model_alias(model, alias, str(number))
-                except MlflowException as error:
-                    if last or error_code(error) != "BAD_REQUEST":
-                        raise
-                else:
-                    return
+            insist(lambda: self.connection.client.set_registered_model_alias(model, alias, str(number)))
 
     def delete_alias(self, model: str, alias: Alias) -> None:
         """Remove an alias; harmless where there is none."""

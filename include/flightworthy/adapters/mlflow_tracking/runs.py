@@ -21,7 +21,7 @@ from mlflow.entities import (
 )
 from mlflow.exceptions import MlflowException
 
-from flightworthy.adapters.mlflow_tracking.connection import TAG, MlflowConnection, answering, error_code
+from flightworthy.adapters.mlflow_tracking.connection import TAG, MlflowConnection, answering, error_code, insist
 from flightworthy.adapters.mlflow_tracking.model_files import write_model_files
 from flightworthy.artifact import canonical, seal
 from flightworthy.errors import Refused
@@ -64,7 +64,8 @@ class MlflowRuns:
             digest = seal(folder)
             client.log_model_artifacts(logged.model_id, str(folder))
             self._log_values(run_id, order, metrics, logged, digest)
-            client.log_inputs(run_id, datasets=[_dataset(order)])
+            # Trials of one search name the same dataset at the same moment.
+            insist(lambda: client.log_inputs(run_id, datasets=[_dataset(order)]))
             client.log_outputs(run_id, models=[LoggedModelOutput(logged.model_id, step=0)])
             client.finalize_logged_model(logged.model_id, "READY")
             client.set_terminated(run_id, "FINISHED")
