@@ -31,6 +31,9 @@ class Settings:
     server_command: tuple[str, ...] = (sys.executable, "-m", "flightworthy.serving")
     server_environ: Mapping[str, str] = field(default_factory=dict)
     drain_time: timedelta = timedelta(seconds=1)
+    containers_have_egress: bool = sys.platform != "linux"
+    """Whether a model's container may open connections. Where the engine runs in a machine of its own, as it does on
+    anything but Linux, a container without them cannot be reached from here either."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], cwd: Path) -> Settings:
@@ -46,6 +49,7 @@ class Settings:
             tracking_uri=environ.get("MLFLOW_TRACKING_URI") or None,
             envoy=Path(envoy) if envoy else None,
             router_is_ours=environ.get("FLIGHTWORTHY_ROUTER", "own") != "elsewhere",
+            containers_have_egress=_may_leave(environ.get("FLIGHTWORTHY_CONTAINER_EGRESS")),
             server_environ={name: environ[name] for name in _PASSED_ON if name in environ},
         )
 
@@ -64,3 +68,7 @@ class Settings:
     @property
     def lock(self) -> Path:
         return self.home / "deployer.lock"
+
+
+def _may_leave(said: str | None) -> bool:
+    return said == "allowed" if said else sys.platform != "linux"

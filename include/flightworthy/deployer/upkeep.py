@@ -54,9 +54,9 @@ class Upkeep:
         alive = {server.identity for server in self._running}
         self._stopped_at = {known: at for known, at in self._stopped_at.items() if known in alive}
         self._kind_of = {known: kind for known, kind in self._kind_of.items() if known in alive}
-        known_ports = _ports(view)
+        known = _addresses(view)
         usable = [server for server in self._running if server.identity not in self._stopped_at]
-        return {server.place: server for server in sorted(usable, key=lambda server: server.port in known_ports)}
+        return {server.place: server for server in sorted(usable, key=lambda server: _address(server) in known)}
 
     def has_lost_one(self) -> bool:
         """Whether a server that ran at the last look has ended: the cheap question between two looks."""
@@ -84,10 +84,10 @@ class Upkeep:
 
     def stop_unused(self, wanted: Collection[Place], running: Mapping[Place, Server], view: RouterView) -> None:
         """Stop servers that no row asks for and that the router has had no address of for the time to drain."""
-        now, known_ports = time.monotonic(), _ports(view)
+        now, known = time.monotonic(), _addresses(view)
         for server in self._running:
             is_used = server.place in wanted and running.get(server.place) == server
-            if is_used or server.port in known_ports:
+            if is_used or _address(server) in known:
                 self._idle_since.pop(server.identity, None)
             elif server.identity in self._stopped_at:
                 if now - self._stopped_at[server.identity] > _GRACE.total_seconds():
@@ -127,7 +127,13 @@ def _starting(kind: Servers, release: Release, place: Place) -> Callable[[], boo
     return start
 
 
-def _ports(view: RouterView | None) -> set[int]:
+def _address(server: Server) -> tuple[str, int]:
+    return server.host, server.port
+
+
+def _addresses(view: RouterView | None) -> set[tuple[str, int]]:
+    """Where the router would send a request: a port alone names nobody, since each container may have the same."""
     if view is None:
         return set()
-    return {seen.port for model in view.models.values() for seen in model.slots.values() if seen is not None}
+    seen = [slot for model in view.models.values() for slot in model.slots.values() if slot is not None]
+    return {(slot.host, slot.port) for slot in seen}

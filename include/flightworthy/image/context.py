@@ -7,7 +7,7 @@ A build context is a folder that depends on its inputs only, so that the same in
     server/flightworthy/…   the modules that the server reaches, and no others
     model/              the sealed model artifact
     context.json        labels and digest; written last, so a folder that has it is whole
-    wheels/             what requirements.txt names; put there by the image builder, pinned by the hashes
+    documents/          what was written about the above later: signature, bill of materials, provenance
 
 The process target starts ``python -m flightworthy.serving --artifact model/`` from the same folder.
 """
@@ -25,7 +25,7 @@ from pathlib import Path
 from flightworthy.artifact import MANIFEST, canonical, digest_of
 from flightworthy.errors import ArtifactRefused
 from flightworthy.image.reach import server_modules
-from flightworthy.image.recipe import ARTIFACT, BASE_IMAGE, CONTEXT, REQUIREMENTS, WHEELS, dockerfile
+from flightworthy.image.recipe import ARTIFACT, BASE_IMAGE, CONTEXT, DOCUMENTS, REQUIREMENTS, SERVER, dockerfile
 
 __all__ = ["BuildContext", "Origin", "lay_out", "read_context"]
 
@@ -60,7 +60,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildContext:
-    """A whole build context on disk. ``digest`` names its content, labels included, wheels by their hashes."""
+    """A whole build context on disk. ``digest`` names its content, labels included, packages by their hashes."""
 
     folder: Path
     digest: str
@@ -70,6 +70,11 @@ class BuildContext:
     def artifact(self) -> Path:
         """The model artifact that is in it."""
         return self.folder / ARTIFACT
+
+    @property
+    def documents(self) -> Path:
+        """What is told about it, and is no part of it."""
+        return self.folder / DOCUMENTS
 
     @property
     def requirements(self) -> Path:
@@ -100,7 +105,7 @@ def lay_out(
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(artifact, work / ARTIFACT)
     for module in server_modules(package):
-        target = work / "server" / package.name / module
+        target = work / SERVER / package.name / module
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(package / module, target)
     (work / REQUIREMENTS).write_text(requirements, encoding="utf-8")
@@ -150,7 +155,7 @@ def _place(work: Path, folder: Path, digest: str) -> BuildContext:
 def _names(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name != CONTEXT and not name.startswith(f"{WHEELS}/"):
+        if path.is_file() and name != CONTEXT and not name.startswith(f"{DOCUMENTS}/"):
             yield name
 
 

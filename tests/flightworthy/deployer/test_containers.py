@@ -9,7 +9,7 @@ import docker
 import pytest
 from docker.errors import DockerException
 
-from flightworthy.adapters.docker_containers import DockerContainers
+from flightworthy.adapters.docker_containers import NETWORK, DockerContainers
 from flightworthy.deployer.containers import ContainerServers
 from flightworthy.errors import ReleaseRefused
 from flightworthy.image import BASE_IMAGE, PORT
@@ -73,7 +73,9 @@ def test_a_release_runs_as_a_confined_container_and_outlives_its_deployer(engine
         assert told["HostConfig"]["CapDrop"] == ["ALL"]
         assert told["HostConfig"]["SecurityOpt"] == ["no-new-privileges"]
         assert told["Config"]["User"] == "10001:10001"
-        assert [port["HostIp"] for port in told["NetworkSettings"]["Ports"][f"{PORT}/tcp"]] == ["127.0.0.1"]
+        assert told["HostConfig"]["PortBindings"] in (None, {})
+        assert list(told["NetworkSettings"]["Networks"]) == [NETWORK]
+        assert engine.networks.get(NETWORK).attrs["Internal"] is True
     finally:
         rig.close()
     assert DockerContainers().find(mine) == []
@@ -94,3 +96,20 @@ def test_a_release_without_an_image_cannot_run_as_a_container(tmp_path):
     with pytest.raises(ReleaseRefused, match="run containerize"):
         ContainerServers(rig.settings, DockerContainers()).start(replace(rig.release(1), target="container"), "a")
     rig.store.close()
+
+
+def test_a_container_that_may_leave_is_published_on_loopback_only(engine, image, tmp_path):
+    """Where the engine is in a machine of its own there is no other way in, and the setting says so."""
+    rig = Rig(tmp_path, containers_have_egress=True)
+    servers = ContainerServers(rig.settings, DockerContainers())
+    servers.start(replace(rig.release(1), target="container", image_digest=image), "a")
+    try:
+        (server,) = servers.running()
+        told = engine.containers.get(server.identity.split()[1]).attrs
+        published = [found for found in told["NetworkSettings"]["Ports"].values() if found]
+        assert server.host == "127.0.0.1"
+        assert [[port["HostIp"] for port in ports] for ports in published] == [["127.0.0.1"]]
+    finally:
+        for server in servers.running():
+            servers.kill(server)
+        rig.store.close()
