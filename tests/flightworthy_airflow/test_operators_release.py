@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
+from flightworthy.adapters.model_signatures import KeyVerifier, new_key_pair
 from flightworthy.errors import Refused
 from flightworthy.release import Phase
+from flightworthy.signing import SIGNATURE
 from flightworthy_airflow.operators.containerize import ContainerizeOperator
 from flightworthy_airflow.operators.promote import PromoteOperator
 from flightworthy_airflow.operators.rollback import RollbackOperator
@@ -72,6 +76,90 @@ def test_a_version_that_was_deleted_cannot_be_packaged(line: Line) -> None:
 
     with pytest.raises(AirflowFailException, match="no version 1 of shop"):
         ContainerizeOperator(task_id="containerize", model=MODEL, version=version).execute(by_hand())
+
+
+def test_a_package_tells_what_it_is_made_of_and_from_what(line: Line) -> None:
+    """Bill of materials and provenance lie beside the context and are with the version; again they are the same."""
+    line.land()
+    version = line.packaged(by_hand())
+    (context,) = (line.home / "releases" / MODEL).iterdir()
+    (kept,) = line.registry.versions(MODEL)
+
+    written = {path.name: path.read_bytes() for path in (context / "documents").iterdir()}
+    assert set(written) == {"bom.cdx.json", "provenance.json"}
+    assert {name: line.registry.attached(kept, name) for name in written} == written
+    model = json.loads(written["bom.cdx.json"])["components"][0]
+    assert {found["name"]: found["value"] for found in model["properties"]}["io.flightworthy:param:C"] == "1.0"
+    assert {found["type"] for found in model["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]} >= {"log_loss"}
+    (subject,) = json.loads(written["provenance.json"])["subject"]
+    assert subject["digest"]["sha256"] == kept.artifact_digest
+
+    with pytest.raises(AirflowSkipException, match="the context was laid out"):
+        line.containerize(by_hand(), version)
+    assert {path.name: path.read_bytes() for path in (context / "documents").iterdir()} == written
+
+
+# -- signatures --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keys that are set for both sides; the folder they are in."""
+    folder = write_keys(tmp_path / "keys")
+    monkeypatch.setenv("FLIGHTWORTHY_SIGNING_KEY", str(folder / "signing.pem"))
+    monkeypatch.setenv("FLIGHTWORTHY_VERIFYING_KEY", str(folder / "verifying.pem"))
+    return folder
+
+
+def write_keys(folder: Path) -> Path:
+    folder.mkdir()
+    for name, content in zip(("signing.pem", "verifying.pem"), new_key_pair(), strict=True):
+        (folder / name).write_bytes(content)
+        (folder / name).chmod(0o600)
+    return folder
+
+
+def test_a_registered_version_is_signed_and_its_package_holds_the_signature(line: Line, keys: Path) -> None:
+    """It is verified before anything is laid out, and lies where the deployer verifies it again."""
+    line.land()
+    line.packaged(by_hand())
+
+    (context,) = (line.home / "releases" / MODEL).iterdir()
+    signature = (context / "documents" / SIGNATURE).read_bytes()
+    KeyVerifier(public_keys=(keys / "verifying.pem",)).verify(context / "model", signature)
+
+
+def test_an_unsigned_version_is_not_packaged_where_a_key_is_trusted(
+    line: Line, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Registered by somebody without the key."""
+    line.land()
+    monkeypatch.delenv("FLIGHTWORTHY_SIGNING_KEY")
+    version = line.registered(by_hand())
+
+    with pytest.raises(AirflowFailException, match="is not signed"):
+        line.containerize(by_hand(), version)
+    assert not (line.home / "releases").exists()
+
+
+def test_a_version_signed_with_another_key_is_not_packaged(
+    line: Line, keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trusted keys are named."""
+    line.land()
+    version = line.registered(by_hand())
+    monkeypatch.setenv("FLIGHTWORTHY_VERIFYING_KEY", str(write_keys(tmp_path / "others") / "verifying.pem"))
+
+    with pytest.raises(AirflowFailException, match=r"another key than those that are trusted here: .*others"):
+        line.containerize(by_hand(), version)
+
+
+def test_without_keys_nothing_is_signed_and_the_seal_is_held(line: Line) -> None:
+    """As an installation is that has set none."""
+    line.land()
+    line.packaged(by_hand())
+
+    assert line.registry.attached(line.registry.versions(MODEL)[0], SIGNATURE) is None
 
 
 # -- promote -----------------------------------------------------------------------------------------------------------

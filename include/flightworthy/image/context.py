@@ -21,13 +21,14 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from flightworthy.artifact import MANIFEST, canonical, digest_of
 from flightworthy.errors import ArtifactRefused
 from flightworthy.image.reach import server_modules
 from flightworthy.image.recipe import ARTIFACT, BASE_IMAGE, CONTEXT, DOCUMENTS, REQUIREMENTS, SERVER, dockerfile
 
-__all__ = ["BuildContext", "Origin", "lay_out", "read_context"]
+__all__ = ["BuildContext", "Origin", "keep_document", "lay_out", "read_context"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,19 @@ class Origin:
             "io.flightworthy.lock-digest": self.lock_digest,
         }
 
+    @classmethod
+    def of_labels(cls, labels: Mapping[str, str]) -> Self:
+        """What ``labels`` made."""
+        return cls(
+            model=labels["io.flightworthy.model"],
+            version=labels["io.flightworthy.version"],
+            release=labels["io.flightworthy.release"],
+            artifact_digest=labels["io.flightworthy.artifact-digest"],
+            dataset_digest=labels["io.flightworthy.dataset-digest"],
+            code_commit=labels["org.opencontainers.image.revision"],
+            lock_digest=labels["io.flightworthy.lock-digest"],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildContext:
@@ -65,6 +79,11 @@ class BuildContext:
     folder: Path
     digest: str
     labels: Mapping[str, str]
+
+    @property
+    def origin(self) -> Origin:
+        """Where its content comes from."""
+        return Origin.of_labels(self.labels)
 
     @property
     def artifact(self) -> Path:
@@ -137,6 +156,15 @@ def read_context(folder: Path) -> BuildContext:
             files=changed,
         )
     return BuildContext(folder=folder, digest=described["digest"], labels=described["labels"])
+
+
+def keep_document(context: BuildContext, name: str, content: bytes) -> None:
+    """Write a document about the context beside it, whole or not at all; one of that name is replaced."""
+    context.documents.mkdir(exist_ok=True)
+    part = context.documents / f".{name}.part"
+    part.write_bytes(content)
+    part.chmod(0o644)
+    part.replace(context.documents / name)
 
 
 def _place(work: Path, folder: Path, digest: str) -> BuildContext:

@@ -21,7 +21,7 @@ from typing import IO, Final
 from flightworthy.errors import ReleaseRefused
 from flightworthy.image.recipe import PACKAGES, PLACES
 
-__all__ = ["Wheel", "pack", "pinned"]
+__all__ = ["Wheel", "check_wheels", "pack", "pinned"]
 
 _HASHED = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
@@ -59,26 +59,30 @@ def pinned(requirements: str) -> dict[str, str]:
     return {_canonical(name): version for name, version in _PINNED.findall(requirements)}
 
 
-def pack(folder: Path, requirements: str, archive: IO[bytes]) -> list[Wheel]:
-    """Write the packages of the wheels in ``folder`` into ``archive``, a tar; the wheels, sorted by name.
+def check_wheels(folder: Path, requirements: str) -> list[Wheel]:
+    """The wheels in ``folder``, sorted by file.
 
     Raises ReleaseRefused, which names the file, for a wheel that ``requirements`` does not name or whose hash it does
     not allow, and for a package that has no wheel.
     """
-    paths = sorted(folder.glob("*.whl"))
-    wheels = [_checked(path, requirements) for path in paths]
+    wheels = [_checked(path, requirements) for path in sorted(folder.glob("*.whl"))]
     if missing := pinned(requirements).keys() - {wheel.name for wheel in wheels}:
         raise ReleaseRefused(
             f"{folder} has no wheel of {', '.join(sorted(missing))}, which the lock names. Remove the folder and run "
             "containerize again; it is collected anew.",
             packages=sorted(missing),
         )
+    return wheels
+
+
+def pack(folder: Path, requirements: str, archive: IO[bytes]) -> None:
+    """Write the packages of the wheels in ``folder`` into ``archive``, a tar. Raises as ``check_wheels`` does."""
+    wheels = check_wheels(folder, requirements)
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
         _make_folders(tar, {f"{place}/x" for place in PLACES.values()})
-        for path in paths:
-            with zipfile.ZipFile(path) as wheel:
-                _unpack(wheel, tar)
-    return sorted(wheels, key=lambda wheel: wheel.name)
+        for wheel in wheels:
+            with zipfile.ZipFile(folder / wheel.file) as content:
+                _unpack(content, tar)
 
 
 def _checked(path: Path, requirements: str) -> Wheel:

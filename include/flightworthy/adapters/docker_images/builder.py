@@ -16,7 +16,7 @@ from flightworthy.adapters.docker_images.sending import write_sent_context
 from flightworthy.adapters.docker_images.settled import settle
 from flightworthy.adapters.docker_images.wheels import WheelCache
 from flightworthy.errors import ReleaseRefused, Unavailable
-from flightworthy.image import BASE_IMAGE, Availability, BuildContext, Image
+from flightworthy.image import BASE_IMAGE, Availability, BuildContext, Image, Wheel, check_wheels
 
 __all__ = ["DockerImages"]
 
@@ -66,6 +66,12 @@ class DockerImages:
             return _machine(client)
         finally:
             client.close()
+
+    def collect(self, context: BuildContext, *, progress: Callable[[str], None]) -> list[Wheel]:
+        """The wheels that the image of ``context`` holds, each as the lock names it. Raises ReleaseRefused."""
+        requirements = context.requirements.read_text(encoding="utf-8")
+        folder = self._wheels.collect(requirements, machine=self.machine(), progress=progress)
+        return check_wheels(folder, requirements)
 
     def build(self, context: BuildContext, *, progress: Callable[[str], None]) -> Image:
         """The image of ``context``, built unless there is one of the same content already. See ImageBuilder."""

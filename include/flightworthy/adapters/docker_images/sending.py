@@ -5,21 +5,18 @@ from __future__ import annotations
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
-from flightworthy.image import ARTIFACT, DOCUMENTS, PACKAGES, PLACES, SERVER, BuildContext, Wheel, pack
+from flightworthy.image import ARTIFACT, BILL_OF_MATERIALS, DOCUMENTS, PACKAGES, PLACES, SERVER, BuildContext, pack
 
 __all__ = ["write_sent_context"]
 
-_BILL_OF_MATERIALS: Final = "bom.cdx.json"
-"""The one document that is in the image too: the others name the image's digest, which it cannot hold."""
 
-
-def write_sent_context(context: BuildContext, wheels: Path, archive: IO[bytes]) -> list[Wheel]:
-    """Write what the Dockerfile of ``context`` asks for into ``archive``; the wheels that are in it."""
+def write_sent_context(context: BuildContext, wheels: Path, archive: IO[bytes]) -> None:
+    """Write what the Dockerfile of ``context`` asks for into ``archive``."""
     with tarfile.open(fileobj=archive, mode="w") as tar:
         with tempfile.TemporaryFile() as packages:
-            packed = pack(wheels, context.requirements.read_text(encoding="utf-8"), packages)
+            pack(wheels, context.requirements.read_text(encoding="utf-8"), packages)
             entry = tarfile.TarInfo(f"{PACKAGES}.tar")
             entry.size = packages.tell()
             packages.seek(0)
@@ -28,9 +25,9 @@ def write_sent_context(context: BuildContext, wheels: Path, archive: IO[bytes]) 
         for name in (SERVER, ARTIFACT):
             _add_tree(tar, context.folder / name, name)
         _add_folder(tar, f"{DOCUMENTS}/{PLACES[DOCUMENTS]}")
-        if (document := context.documents / _BILL_OF_MATERIALS).is_file():
+        # The one document that is in the image too: provenance names the image's digest, which it cannot hold.
+        if (document := context.documents / BILL_OF_MATERIALS).is_file():
             _add(tar, document, f"{DOCUMENTS}/{PLACES[DOCUMENTS]}/{document.name}")
-    return packed
 
 
 def _add_tree(tar: tarfile.TarFile, folder: Path, name: str) -> None:
