@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from flightworthy.image import SERVER_ENVIRONMENT
+
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PYTHONPATH", "VIRTUAL_ENV")
 """What a model server may know of the deployer's environment: nothing that could be a secret."""
 
@@ -54,7 +56,10 @@ class Settings:
             router_is_ours=environ.get("FLIGHTWORTHY_ROUTER", "own") != "elsewhere",
             verifying_keys=_paths(environ.get("FLIGHTWORTHY_VERIFYING_KEY"), cwd),
             containers_have_egress=_may_leave(environ.get("FLIGHTWORTHY_CONTAINER_EGRESS")),
-            server_environ={name: environ[name] for name in _PASSED_ON if name in environ},
+            server_environ={
+                **SERVER_ENVIRONMENT,
+                **{name: environ[name] for name in _PASSED_ON if name in environ},
+            },
         )
 
     @property
