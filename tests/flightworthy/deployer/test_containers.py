@@ -98,6 +98,27 @@ def test_a_release_without_an_image_cannot_run_as_a_container(tmp_path):
     rig.store.close()
 
 
+def test_a_container_that_answers_otherwise_than_in_training_gets_no_traffic(engine, image, tmp_path):
+    """A golden request tells them apart, at once; the champion serves all the while, and the container is gone."""
+    rig = Rig(tmp_path)
+    rig.start_deployer()
+    try:
+        champion = rig.release(1)
+        rig.promote(champion, within=60)
+        other = replace(rig.release(2, golden=0.5000001), target="container", image_digest=image)
+        with rig.load() as load:
+            rig.propose(other)
+            ended = rig.end_of(other, within=60)
+        assert ended.kind == "withdrawn"
+        assert ended.reason == "golden request 0: training predicted 0.5000001, the server answers 0.5"
+        assert load.failed == {}
+        assert load.from_release(other) == 0
+        mine = {"io.flightworthy.home": str(tmp_path)}
+        rig.wait_for(lambda: DockerContainers().find(mine) == [], within=30, what="the container to be cleared away")
+    finally:
+        rig.close()
+
+
 def test_a_container_that_may_leave_is_published_on_loopback_only(engine, image, tmp_path):
     """Where the engine is in a machine of its own there is no other way in, and the setting says so."""
     rig = Rig(tmp_path, containers_have_egress=True)
