@@ -72,6 +72,7 @@ class Settings:
             "DO_NOT_TRACK": "1",
             "GX_ANALYTICS_ENABLED": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "ORT_DISABLE_TELEMETRY": "1",
             "MPLBACKEND": "Agg",
             "OMP_NUM_THREADS": "1",  # one core per task; and a process that has no threads forks safely
             "OPENBLAS_NUM_THREADS": "1",

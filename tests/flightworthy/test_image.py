@@ -13,7 +13,18 @@ import pytest
 import flightworthy
 from flightworthy.artifact import seal
 from flightworthy.errors import ArtifactRefused, ReleaseRefused
-from flightworthy.image import RUN_OPTIONS, Origin, dockerfile, lay_out, pack, read_context, server_modules
+from flightworthy.image import (
+    RUN_OPTIONS,
+    SERVER_ENVIRONMENT,
+    Origin,
+    check_wheels,
+    dockerfile,
+    lay_out,
+    pack,
+    read_context,
+    server_modules,
+    with_lenders,
+)
 
 PACKAGE = Path(flightworthy.__file__).parent
 ORIGIN = Origin(
@@ -118,6 +129,8 @@ def test_the_image_installs_what_was_checked_and_runs_as_nobody_special() -> Non
     text = dockerfile(model="fraud", version="3", labels=ORIGIN.labels())
     for needed in ["ARG BASE=", "FROM ${BASE}", "USER 10001:10001", "HEALTHCHECK", "/healthz"]:
         assert needed in text
+    assert all(f"{name}={value}" in text for name, value in SERVER_ENVIRONMENT.items())
+    assert SERVER_ENVIRONMENT["ORT_DISABLE_TELEMETRY"] == "1"
     assert "https://" not in text
     assert "pip" not in text.split()
     assert 'io.flightworthy.dataset-digest="' + "d" * 64 in text
@@ -171,15 +184,15 @@ FILES = {
 }
 
 
-def write_wheel(folder: Path, files: dict[str, bytes] = FILES, *, at: int = 2020) -> str:
+def write_wheel(folder: Path, files: dict[str, bytes] = FILES, *, name: str = "numbers", at: int = 2020) -> str:
     """A wheel whose members carry some time; the requirements that name it."""
     folder.mkdir(exist_ok=True)
-    path = folder / "numbers-1.0-py3-none-any.whl"
+    path = folder / f"{name.replace('-', '_')}-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as wheel:
-        for name, body in files.items():
-            wheel.writestr(zipfile.ZipInfo(name, (at, 1, 2, 3, 4, 6)), body)
+        for member, body in files.items():
+            wheel.writestr(zipfile.ZipInfo(member, (at, 1, 2, 3, 4, 6)), body)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return f"numbers==1.0 \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{digest}\n"
+    return f"{name}==1.0 \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{digest}\n"
 
 
 def packed(folder: Path, requirements: str) -> bytes:
@@ -240,3 +253,33 @@ def test_a_wheel_cannot_write_outside_of_its_folder(tmp_path: Path, name: str) -
     text = write_wheel(tmp_path / "wheels", {**FILES, name: b"x"})
     with pytest.raises(ReleaseRefused, match="lies outside of its own folder"):
         packed(tmp_path / "wheels", text)
+
+
+def test_a_library_that_a_slim_image_lacks_is_lent_by_another_package(tmp_path: Path) -> None:
+    """LightGBM expects OpenMP of the system. Of the lender that one library is taken, and nothing else."""
+    lender = {"sklearn/__init__.py": b"x", "scikit_learn.libs/libgomp-e985bcbb.so.1.0.0": b"machine code"}
+    folder = tmp_path / "wheels"
+    text = write_wheel(folder, {"lightgbm/__init__.py": b"y"}, name="lightgbm")
+    locked = write_wheel(tmp_path / "elsewhere", FILES) + write_wheel(folder, lender, name="scikit-learn") + text
+
+    wanted = with_lenders(text, locked)
+
+    with tarfile.open(fileobj=io.BytesIO(packed(folder, wanted))) as tar:
+        found = {entry.name.removeprefix("opt/flightworthy/") for entry in tar if entry.isfile()}
+    assert found == {"packages/lightgbm/__init__.py", "libraries/libgomp.so.1"}
+    assert {wheel.name: wheel.only for wheel in check_wheels(folder, wanted)} == {
+        "lightgbm": "",
+        "scikit-learn": "libgomp.so.1",
+    }
+
+
+def test_nobody_lends_where_nobody_borrows(tmp_path: Path) -> None:
+    """Nor where the lender is there as a whole; then its library is given all the same."""
+    text = write_wheel(tmp_path / "numbers")
+    locked = write_wheel(tmp_path / "lender", {"scikit_learn.libs/libgomp-1.so": b"z"}, name="scikit-learn")
+    assert with_lenders(text, locked) == text
+    both = locked + write_wheel(tmp_path / "lender", {"lightgbm/__init__.py": b"y"}, name="lightgbm")
+    assert with_lenders(both, locked) == both
+    with tarfile.open(fileobj=io.BytesIO(packed(tmp_path / "lender", both))) as tar:
+        found = {entry.name.removeprefix("opt/flightworthy/") for entry in tar if entry.isfile()}
+    assert {"libraries/libgomp.so.1", "packages/scikit_learn.libs/libgomp-1.so"} <= found

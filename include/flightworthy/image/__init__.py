@@ -6,13 +6,14 @@ from flightworthy.image.built import Availability, Image, ImageBuilder
 from flightworthy.image.context import BuildContext, Origin, keep_document, lay_out, read_context
 from flightworthy.image.facts import Facts
 from flightworthy.image.materials import BILL_OF_MATERIALS, bill_of_materials
-from flightworthy.image.packages import Wheel, check_wheels, pack, pinned
+from flightworthy.image.packages import Wheel, check_wheels, pack, pinned, with_lenders
 from flightworthy.image.provenance import PROVENANCE, Byproduct, provenance
 from flightworthy.image.reach import server_modules
 from flightworthy.image.recipe import (
     ARTIFACT,
     BASE_IMAGE,
     DOCUMENTS,
+    LIBRARIES,
     PACKAGES,
     PLACES,
     PORT,
@@ -30,6 +31,7 @@ __all__ = [
     "BASE_IMAGE",
     "BILL_OF_MATERIALS",
     "DOCUMENTS",
+    "LIBRARIES",
     "PACKAGES",
     "PLACES",
     "PORT",
@@ -58,4 +60,5 @@ __all__ = [
     "provenance",
     "read_context",
     "server_modules",
+    "with_lenders",
 ]

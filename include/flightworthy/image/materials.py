@@ -118,6 +118,7 @@ def _data(facts: Facts) -> list[dict[str, Any]]:
 
 
 def _package(wheel: Wheel) -> dict[str, Any]:
+    properties = {"io.flightworthy:wheel": wheel.file, "io.flightworthy:only": wheel.only}
     return {
         "type": "library",
         "bom-ref": _purl(wheel),
@@ -125,7 +126,7 @@ def _package(wheel: Wheel) -> dict[str, Any]:
         "version": wheel.version,
         "purl": _purl(wheel),
         **({"hashes": _hashes(wheel.sha256)} if wheel.sha256 else {}),
-        **({"properties": _properties({"io.flightworthy:wheel": wheel.file})} if wheel.file else {}),
+        **({"properties": _properties(properties)} if any(properties.values()) else {}),
     }
 
 

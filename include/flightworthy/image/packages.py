@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import IO, Final
 
 from flightworthy.errors import ReleaseRefused
-from flightworthy.image.recipe import PACKAGES, PLACES
+from flightworthy.image.recipe import LIBRARIES, PACKAGES, PLACES
 
-__all__ = ["Wheel", "check_wheels", "pack", "pinned"]
+__all__ = ["Wheel", "check_wheels", "pack", "pinned", "with_lenders"]
 
 _HASHED = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
@@ -41,17 +41,48 @@ _FOR_DEVELOPERS: Final = (
     "sklearn/datasets/descr/",
     "sklearn/datasets/images/",
 )
+_LENDS: Final = "# lends a library\n"
 _TESTS: Final = frozenset({"test", "tests"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Loan:
+    """A library that a package expects of the system and a slim image lacks, found in another package's wheel."""
+
+    borrower: str
+    lender: str
+    member: str
+    library: str
+
+
+_LOANS: Final = (
+    # OpenMP. scikit-learn brings it under a name of its own; LightGBM brings none.
+    _Loan(borrower="lightgbm", lender="scikit-learn", member="scikit_learn.libs/libgomp-", library="libgomp.so.1"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wheel:
-    """A wheel that the requirements name, and whose content is what they say."""
+    """A wheel that the requirements name, and whose content is what they say.
+
+    ``only``: the libraries that are taken out of it, where the rest of it is not.
+    """
 
     name: str
     version: str
     file: str
     sha256: str
+    only: str = ""
+
+
+def with_lenders(requirements: str, locked: str) -> str:
+    """``requirements``, and from ``locked`` the packages whose wheels lend a library to one of them."""
+    names = pinned(requirements)
+    for loan in _LOANS:
+        if loan.borrower in names and loan.lender not in names:
+            found = re.search(rf"^{loan.lender}==.*?(?=^[^\s]|\Z)", locked, re.MULTILINE | re.DOTALL)
+            requirements += f"{_LENDS}{found[0]}" if found else ""
+    return requirements
 
 
 def pinned(requirements: str) -> dict[str, str]:
@@ -80,14 +111,21 @@ def pack(folder: Path, requirements: str, archive: IO[bytes]) -> None:
     wheels = check_wheels(folder, requirements)
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
         _make_folders(tar, {f"{place}/x" for place in PLACES.values()})
+        borrowed = [loan for loan in _LOANS if loan.borrower in pinned(requirements)]
         for wheel in wheels:
             with zipfile.ZipFile(folder / wheel.file) as content:
-                _unpack(content, tar)
+                if not wheel.only:
+                    _unpack(content, tar)
+                for loan in borrowed:
+                    if loan.lender == wheel.name:
+                        _lend(content, loan, tar)
 
 
 def _checked(path: Path, requirements: str) -> Wheel:
-    name, version, *_ = path.name.split("-")
-    found = Wheel(name=_canonical(name), version=version, file=path.name, sha256=_sha256(path))
+    said, version, *_ = path.name.split("-")
+    name = _canonical(said)
+    lent = [loan.library for loan in _LOANS if loan.lender == name] if f"{_LENDS}{name}==" in requirements else []
+    found = Wheel(name=name, version=version, file=path.name, sha256=_sha256(path), only=", ".join(lent))
     if pinned(requirements).get(found.name) != version or found.sha256 not in _HASHED.findall(requirements):
         raise ReleaseRefused(
             f"{path} is not what the lock names: its sha256 is {found.sha256[:12]}…. It was changed after it was "
@@ -107,9 +145,16 @@ def _unpack(wheel: zipfile.ZipFile, tar: tarfile.TarFile) -> None:
         body = wheel.read(member)
         if name.endswith(".dist-info/RECORD"):
             body = _record(body, kept)
-        entry = _entry(f"{PLACES[PACKAGES]}/{name}", 0o644)
-        entry.size = len(body)
-        tar.addfile(entry, io.BytesIO(body))
+        _add(tar, f"{PLACES[PACKAGES]}/{name}", body)
+
+
+def _lend(wheel: zipfile.ZipFile, loan: _Loan, tar: tarfile.TarFile) -> None:
+    """One library out of a wheel, under the name that the loader looks for."""
+    for name in sorted(wheel.namelist()):
+        if name.startswith(loan.member):
+            _make_folders(tar, [f"{PLACES[LIBRARIES]}/{loan.library}"])
+            _add(tar, f"{PLACES[LIBRARIES]}/{loan.library}", wheel.read(name))
+            return
 
 
 def _installed_as(name: str) -> str | None:
@@ -148,6 +193,12 @@ def _make_folders(tar: tarfile.TarFile, names: Iterable[str]) -> None:
         entry = _entry(folder, 0o755)
         entry.type = tarfile.DIRTYPE
         tar.addfile(entry)
+
+
+def _add(tar: tarfile.TarFile, name: str, body: bytes) -> None:
+    entry = _entry(name, 0o644)
+    entry.size = len(body)
+    tar.addfile(entry, io.BytesIO(body))
 
 
 def _parents(name: str) -> Iterator[str]:

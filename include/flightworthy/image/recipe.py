@@ -11,6 +11,7 @@ __all__ = [
     "BASE_IMAGE",
     "CONTEXT",
     "DOCUMENTS",
+    "LIBRARIES",
     "PACKAGES",
     "PLACES",
     "PORT",
@@ -33,10 +34,12 @@ ARTIFACT: Final = "model"
 REQUIREMENTS: Final = "requirements.txt"
 SERVER: Final = "server"
 PACKAGES: Final = "packages"
+LIBRARIES: Final = "libraries"
 DOCUMENTS: Final = "documents"
 
 PLACES: Final[Mapping[str, str]] = {
     PACKAGES: "opt/flightworthy/packages",
+    LIBRARIES: "opt/flightworthy/libraries",
     SERVER: "opt/flightworthy/server",
     ARTIFACT: "opt/flightworthy/model",
     DOCUMENTS: "opt/flightworthy/documents",
@@ -53,6 +56,8 @@ SERVER_ENVIRONMENT: Final[Mapping[str, str]] = {
     # One row at a time leaves nothing to share out, and a second server on the machine wants the other core.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
+    # ONNX Runtime sends its maker what it is used for, and keeps a number of this machine, unless it is told not to.
+    "ORT_DISABLE_TELEMETRY": "1",
 }
 """For the container and for the process alike."""
 
@@ -95,7 +100,7 @@ def dockerfile(*, model: str, version: str, labels: Mapping[str, str]) -> str:
     return f"""\
 ARG BASE={BASE_IMAGE}
 FROM ${{BASE}}
-ENV PYTHONPATH=/{PLACES[SERVER]}:/{PLACES[PACKAGES]} {environment}
+ENV PYTHONPATH=/{PLACES[SERVER]}:/{PLACES[PACKAGES]} LD_LIBRARY_PATH=/{PLACES[LIBRARIES]} {environment}
 ADD {PACKAGES}.tar /
 RUN {_compiled(PACKAGES)}
 COPY {SERVER}/ /

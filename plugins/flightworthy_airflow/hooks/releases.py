@@ -66,7 +66,7 @@ def package(
 def build_context(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, number: int) -> BuildContext:
     """Lay out what the version ships in; whole and unchanged, or written anew."""
     from flightworthy.adapters.docker_images import server_requirements
-    from flightworthy.image import Origin, keep_document, lay_out
+    from flightworthy.image import Origin, keep_document, lay_out, with_lenders
     from flightworthy.release import release_id
     from flightworthy.signing import SIGNATURE, check_signed
 
@@ -86,7 +86,10 @@ def build_context(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, number
         artifact = registry.download(version, Path(scratch) / "model")
         signature = registry.attached(version, SIGNATURE)
         check_signed(hook.verifier(), artifact, signature, digest=version.artifact_digest)
-        requirements = server_requirements(hook.lock())
+        lock = hook.lock()
+        requirements = with_lenders(
+            server_requirements(lock), server_requirements(lock, root="flightworthy[serving-skops]")
+        )
         context = lay_out(_folder(hook, spec.model, name), artifact=artifact, requirements=requirements, origin=origin)
         if signature is not None:
             keep_document(context, SIGNATURE, signature)

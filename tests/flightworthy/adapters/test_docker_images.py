@@ -3,8 +3,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
-import sys
 import tarfile
 import time
 import urllib.request
@@ -20,7 +18,22 @@ from flightworthy.adapters.docker_containers import DockerContainers, Order
 from flightworthy.adapters.docker_images import DockerImages, WheelCache, server_requirements
 from flightworthy.artifact import verify
 from flightworthy.errors import ReleaseRefused, Unavailable
-from flightworthy.image import PORT, PYTHON, RUN_OPTIONS, BuildContext, Image, Origin, keep_document, lay_out, pack
+from flightworthy.image import (
+    BASE_IMAGE,
+    LIBRARIES,
+    PACKAGES,
+    PLACES,
+    PORT,
+    RUN_OPTIONS,
+    SERVER_ENVIRONMENT,
+    BuildContext,
+    Image,
+    Origin,
+    keep_document,
+    lay_out,
+    pack,
+    with_lenders,
+)
 from tests.flightworthy.serving.making import golden_rows, make_diagnosis
 
 ROOT = Path(__file__).parents[3]
@@ -408,15 +421,15 @@ assert nanoarrow.Array([1, 2], nanoarrow.int32()).to_pylist() == [1, 2]
 """
 
 
+@pytest.mark.docker
 @pytest.mark.slow
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_nothing_that_a_server_imports_was_left_out(runtime: str, tmp_path: Path) -> None:
-    """Out of the packages of its image alone each runtime loads a model and answers."""
-    if sys.version_info[:2] != tuple(map(int, PYTHON.split("."))):
-        pytest.skip(f"the image's packages are for Python {PYTHON}")
-    requirements = server_requirements(LOCK, root=f"flightworthy[serving,{runtime}]")
+def test_nothing_that_a_server_imports_was_left_out(runtime: str, images: DockerImages, tmp_path: Path) -> None:
+    """In the base image, out of its packages alone, each runtime loads a model and answers; and sends nobody word."""
+    skops = server_requirements(LOCK, root="flightworthy[serving-skops]")
+    requirements = with_lenders(server_requirements(LOCK, root=f"flightworthy[serving,{runtime}]"), skops)
     try:
-        wheels = WheelCache(WHEELS).collect(requirements, machine=os.uname().machine, progress=lambda _: None)
+        wheels = WheelCache(WHEELS).collect(requirements, machine=images.machine(), progress=lambda _: None)
     except Unavailable as error:
         pytest.skip(f"no wheels to unpack: {error}")
     with (tmp_path / "packages.tar").open("w+b") as archive:
@@ -424,12 +437,22 @@ def test_nothing_that_a_server_imports_was_left_out(runtime: str, tmp_path: Path
         archive.seek(0)
         with tarfile.open(fileobj=archive) as tar:
             tar.extractall(tmp_path, filter="data")
+    (tmp_path / "home").mkdir(mode=0o777)
+    model = small_model(runtime, tmp_path)
     program = SERVER_LIBRARIES + RUNTIMES[runtime]
-    arguments = [str(tmp_path / "opt/flightworthy/packages"), str(small_model(runtime, tmp_path))]
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", program, *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    packages, libraries = (f"/inside/{PLACES[place]}" for place in (PACKAGES, LIBRARIES))
+    with closing(docker.from_env()) as client:
+        said = client.containers.run(
+            BASE_IMAGE,
+            ["python", "-I", "-S", "-B", "-c", program, packages, f"/inside/{model.name}"],
+            volumes={str(tmp_path): {"bind": "/inside", "mode": "rw"}},
+            environment={**SERVER_ENVIRONMENT, "LD_LIBRARY_PATH": libraries, "HOME": "/inside/home"},
+            network_mode="none",
+            remove=True,
+            stderr=True,
+        )
+    assert said == b""
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 def small_model(runtime: str, folder: Path) -> Path:
