@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
+from flightworthy.adapters.docker_images import DockerImages, WheelCache
 from flightworthy.adapters.model_signatures import KeyVerifier, new_key_pair
-from flightworthy.errors import Refused
+from flightworthy.errors import Refused, Unavailable
 from flightworthy.release import Phase
 from flightworthy.signing import SIGNATURE
 from flightworthy_airflow.operators.containerize import ContainerizeOperator
@@ -18,7 +24,9 @@ from flightworthy_airflow.operators.promote import PromoteOperator
 from flightworthy_airflow.operators.rollback import RollbackOperator
 from flightworthy_airflow.triggers.release import ReleaseEnded
 from tests.flightworthy.release_makers import release, seen_healthy, serving
-from tests.flightworthy_airflow.conftest import MODEL, MONDAY, NEXT_MONDAY, Line, by_hand, run_of
+from tests.flightworthy_airflow.conftest import MODEL, MONDAY, NEXT_MONDAY, ROOT, Line, by_hand, run_of
+
+WHEELS = Path(os.environ.get("FLIGHTWORTHY_HOME", ROOT / ".flightworthy")) / "wheels"
 
 
 @pytest.fixture
@@ -97,6 +105,53 @@ def test_a_package_tells_what_it_is_made_of_and_from_what(line: Line) -> None:
     with pytest.raises(AirflowSkipException, match="the context was laid out"):
         line.containerize(by_hand(), version)
     assert {path.name: path.read_bytes() for path in (context / "documents").iterdir()} == written
+
+
+@pytest.fixture
+def engine(line: Line) -> Iterator[docker.DockerClient]:
+    """A real engine, with the wheels that were collected before; what is built in it is removed."""
+    if not (there := DockerImages(WheelCache(WHEELS)).availability()).available:
+        pytest.skip(there.reason)
+    line.say(release={"target": "container"})
+    line.home.mkdir(exist_ok=True)
+    WHEELS.mkdir(parents=True, exist_ok=True)
+    (line.home / "wheels").symlink_to(WHEELS)
+    client = docker.from_env()
+    yield client
+    for found in client.images.list(filters={"label": f"io.flightworthy.model={MODEL}"}):
+        client.images.remove(found.id, force=True)
+    client.close()
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_an_image_is_built_with_its_documents_and_released_by_its_digest(
+    line: Line, keys: Path, engine: docker.DockerClient
+) -> None:
+    """Real wheels, a real engine: the bill is valid and in the image, the provenance names the image and its base."""
+    line.land()
+    version = line.registered(by_hand())
+    try:
+        digest = line.containerize(by_hand(), version)
+    except Unavailable as error:
+        pytest.skip(f"no wheels to build from: {error}")
+
+    (context,) = (line.home / "releases" / MODEL).iterdir()
+    bill, statement = ((context / "documents" / name).read_bytes() for name in ("bom.cdx.json", "provenance.json"))
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill.decode()) is None
+    libraries = [found for found in json.loads(bill)["components"] if found["type"] == "library"]
+    assert len(libraries) > 10
+    assert all(found["hashes"] and found["purl"].startswith("pkg:pypi/") for found in libraries)
+    inside = ["/opt/flightworthy/documents/bom.cdx.json"]
+    assert engine.containers.run(digest, inside, entrypoint="cat", remove=True) == bill
+    provenance = json.loads(statement)
+    assert provenance["subject"][1]["digest"] == {"sha256": digest.removeprefix("sha256:")}
+    named = {found["name"] for found in provenance["predicate"]["buildDefinition"]["resolvedDependencies"]}
+    assert {"dataset", "requirements.lock", "model.yaml", "base image"} <= named
+    with pytest.raises(TaskDeferred):
+        line.promote(by_hand(), version)
+    challenger = line.releases.release(line.releases.deployment(MODEL).challenger or "")
+    assert (challenger.target, challenger.image_digest) == ("container", digest)
 
 
 # -- signatures --------------------------------------------------------------------------------------------------------
