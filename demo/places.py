@@ -87,6 +87,17 @@ class Places:
             write_private(path, _SECRETS[name]())
         return path.read_text(encoding="utf-8").strip()
 
+    def key_pair(self) -> tuple[Path, Path]:
+        """The private key that models are signed with, and its public key: made on first use, like every secret."""
+        private, public = self.secrets / "signing.pem", self.secrets / "verifying.pem"
+        if not (private.exists() and public.exists()):
+            from flightworthy.adapters.model_signatures import new_key_pair
+
+            pair = [content.decode() for content in new_key_pair()]
+            write_private(private, pair[0])
+            write_private(public, pair[1])
+        return private, public
+
     def ports(self) -> Ports:
         """The ports of this home: found free on first use, the same ever after."""
         path = self.home / "ports.json"

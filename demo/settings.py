@@ -72,6 +72,7 @@ class Settings:
             "DO_NOT_TRACK": "1",
             "GX_ANALYTICS_ENABLED": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "ORT_DISABLE_TELEMETRY": "1",
             "MPLBACKEND": "Agg",
             "OMP_NUM_THREADS": "1",  # one core per task; and a process that has no threads forks safely
             "OPENBLAS_NUM_THREADS": "1",
@@ -87,6 +88,7 @@ class Settings:
             "FLIGHTWORTHY_ROUTER_PORT": str(places.ports().router),
             "FLIGHTWORTHY_ROUTER_ADMIN_PORT": str(places.ports().router_admin),
             "FLIGHTWORTHY_MODELS": os.environ.get("FLIGHTWORTHY_MODELS", str(ROOT / "include" / "models")),
+            "FLIGHTWORTHY_VERIFYING_KEY": str(places.key_pair()[1]),
         }
         if data := os.environ.get("FLIGHTWORTHY_DATA_DIR"):
             told["FLIGHTWORTHY_DATA_DIR"] = str(Path(data).resolve())
@@ -142,6 +144,7 @@ class Settings:
             told = {**told, "SCHEDULER__MP_FORKSERVER_PRELOAD": ",".join(_PRELOADED)}
         return {
             "AIRFLOW_HOME": str(folder),
+            "FLIGHTWORTHY_SIGNING_KEY": str(self.places.key_pair()[0]),
             **{f"AIRFLOW__{key}": str(value) for key, value in told.items()},
             **self._connections(),
         }

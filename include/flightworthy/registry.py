@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Literal, Protocol, Self
 
 from flightworthy.artifact import digest_of
 from flightworthy.gates import Decision
+from flightworthy.signing import SIGNATURE, Signer
 from flightworthy.training import TrainingRun
 
 __all__ = ["Alias", "ModelVersion", "Registration", "Registry", "lineage_tags", "register"]
@@ -96,21 +98,42 @@ class Registry(Protocol):
         """
         ...
 
+    def attach(self, version: ModelVersion, name: str, content: bytes) -> None:
+        """Keep a document about the version beside it, in place of one of that name."""
+        ...
 
-def register(registry: Registry, run: TrainingRun, decision: Decision, *, intent: str) -> Registration:
+    def attached(self, version: ModelVersion, name: str) -> bytes | None:
+        """A document that was attached, or None."""
+        ...
+
+
+def register(
+    registry: Registry, run: TrainingRun, decision: Decision, *, intent: str, signer: Signer | None = None
+) -> Registration:
     """Register a training run with its lineage; idempotent by content key.
 
     ``intent`` is why it is registered now; the run itself may have been found, and trained for another reason.
 
     A version that was approved becomes ``challenger``, unless this is a backfill. Registering a refused run is
-    allowed, since a backfill records what it finds; it gets no alias.
+    allowed, since a backfill records what it finds; it gets no alias. With a ``signer`` its artifact is signed.
     """
     version, is_new = registry.create_once(run, lineage_tags(run, decision))
+    if signer is not None:
+        # Before the alias: a challenger is signed from its first moment.
+        _sign_once(registry, version, signer)
     may_release = decision.approved and intent in _INTENTS_THAT_RELEASE
     if may_release:
         # Also where the version is not new: a crash between the two then heals on retry.
         registry.set_alias(run.model, "challenger", version.version)
     return Registration(version=version, is_new=is_new, is_challenger=may_release)
+
+
+def _sign_once(registry: Registry, version: ModelVersion, signer: Signer) -> None:
+    if registry.attached(version, SIGNATURE) is None:
+        with tempfile.TemporaryDirectory(prefix="flightworthy-sign-") as scratch:
+            # Verified against the digest of the run that was evaluated: nothing else is ever signed.
+            artifact = registry.download(version, Path(scratch) / "model")
+            registry.attach(version, SIGNATURE, signer.sign(artifact))
 
 
 def lineage_tags(run: TrainingRun, decision: Decision) -> dict[str, str]:

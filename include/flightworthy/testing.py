@@ -64,6 +64,7 @@ class MemoryRegistry:
 
     kept: dict[tuple[str, int], ModelVersion] = field(default_factory=dict)
     aliases: dict[tuple[str, Alias], int] = field(default_factory=dict)
+    documents: dict[tuple[str, int, str], bytes] = field(default_factory=dict)
 
     def create_once(self, run: TrainingRun, tags: Mapping[str, str]) -> tuple[ModelVersion, bool]:
         found = self.find(run.model, run.key)
@@ -114,6 +115,12 @@ class MemoryRegistry:
 
     def download(self, version: ModelVersion, folder: Path) -> Path:
         return _copied(version.artifact_uri, folder, digest=version.artifact_digest)
+
+    def attach(self, version: ModelVersion, name: str, content: bytes) -> None:
+        self.documents[version.model, version.version, name] = content
+
+    def attached(self, version: ModelVersion, name: str) -> bytes | None:
+        return self.documents.get((version.model, version.version, name))
 
 
 def _copied(source: str, folder: Path, *, digest: str) -> Path:

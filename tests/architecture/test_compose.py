@@ -45,7 +45,8 @@ def test_every_part_is_a_service(compose: dict[str, Any]) -> None:
 def test_docker_compose_accepts_the_file(tmp_path: Path) -> None:
     """With every variable of .env.example filled in, the file is complete."""
     filled = tmp_path / "filled.env"
-    filled.write_text("".join(f"{name}={'/landing' if 'LANDING' in name else 'x1'}\n" for name in example()))
+    paths = ("_LANDING", "_FILE")
+    filled.write_text("".join(f"{name}={'/x1' if name.endswith(paths) else 'x1'}\n" for name in example()))
 
     accepted = config(tmp_path, "--env-file", str(filled))
 

@@ -118,3 +118,18 @@ def test_the_artifact_of_a_version_comes_back_verified(shop: Shop) -> None:
     assert (folder / CONTRACT).is_file()
     with pytest.raises(ArtifactRefused):
         shop.registry.download(replace(version, artifact_digest="f" * 64), shop.folder / "other")
+
+
+def test_a_document_is_kept_beside_its_version(shop: Shop) -> None:
+    """Byte for byte, in place of an older one of that name; and the artifact is what it was."""
+    version, _ = shop.registry.create_once(shop.run(), {})
+    other, _ = shop.registry.create_once(shop.run(2), {})
+    assert shop.registry.attached(version, "model.sig") is None
+    shop.registry.attach(version, "model.sig", b"first")
+    shop.registry.attach(version, "model.sig", b"signature \x00\xff" * 1000)
+    shop.registry.attach(version, "bom.json", b"{}")
+    assert shop.registry.attached(version, "model.sig") == b"signature \x00\xff" * 1000
+    assert shop.registry.attached(version, "bom.json") == b"{}"
+    assert shop.registry.attached(other, "model.sig") is None
+    shop.registry.download(version, shop.folder / "downloaded")
+    assert not (shop.folder / "downloaded" / "model.sig").exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo.places import Places, free_ports, write_private
+from flightworthy.adapters.model_signatures import KeySigner, KeyVerifier
 
 
 def test_a_secret_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
@@ -32,6 +33,21 @@ def test_two_homes_share_no_secret(tmp_path: Path) -> None:
     there.make()
 
     assert all(here.secret(name) != there.secret(name) for name in names)
+
+
+def test_keys_are_made_once_and_fit_each_other(tmp_path: Path) -> None:
+    """The private one is its owner's alone; what it signs the public one verifies."""
+    places = Places(home=tmp_path / "home")
+    places.make()
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.skops").write_bytes(b"weights")
+
+    private, public = places.key_pair()
+
+    assert Places(home=tmp_path / "home").key_pair() == (private, public)
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    signature = KeySigner(private_key=private).sign(tmp_path / "model")
+    KeyVerifier(public_keys=(Places(home=tmp_path / "home").key_pair()[1],)).verify(tmp_path / "model", signature)
 
 
 def test_ports_are_remembered_and_differ(tmp_path: Path) -> None:

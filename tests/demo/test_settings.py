@@ -67,6 +67,15 @@ def test_the_deployer_does_not_get_airflows_keys(settings: Settings) -> None:
     assert secrets.isdisjoint((settings.flightworthy() | settings.mlflow_client()).values())
 
 
+def test_who_registers_signs_and_who_starts_verifies(settings: Settings) -> None:
+    """The private key is Airflow's alone; the deployer and the command line get the public one."""
+    private, public = (str(path) for path in settings.places.key_pair())
+
+    assert settings.airflow()["FLIGHTWORTHY_SIGNING_KEY"] == private
+    assert settings.flightworthy()["FLIGHTWORTHY_VERIFYING_KEY"] == public
+    assert private not in (settings.flightworthy() | settings.mlflow_client()).values()
+
+
 def test_the_start_method_is_a_setting(settings: Settings) -> None:
     """Forking from a process with the slow libraries is the default; plain forking preloads nothing."""
     plain = Settings(places=settings.places, start_method="fork").airflow()

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from flightworthy.errors import ArtifactRefused
 from flightworthy.gates import Decision, Objection
 from flightworthy.registry import ModelVersion, lineage_tags, register
+from flightworthy.signing import SIGNATURE
 from flightworthy.testing import MemoryRegistry, MemoryRuns
 from flightworthy.training import TrainingRun
 from tests.training_material import make_order
@@ -81,3 +83,43 @@ def test_a_version_survives_the_way_between_processes(tmp_path: Path) -> None:
     """Packed and unpacked it is equal."""
     version = register(MemoryRegistry(), make_run(tmp_path), APPROVED, intent="schedule").version
     assert ModelVersion.unpack(version.pack()) == version
+
+
+class Counting:
+    """Signs with the names of the files, and counts."""
+
+    def __init__(self) -> None:
+        self.signed: list[bytes] = []
+
+    def sign(self, artifact: Path) -> bytes:
+        self.signed.append(" ".join(sorted(path.name for path in artifact.iterdir())).encode())
+        return self.signed[-1]
+
+
+def test_what_is_registered_is_signed_once(tmp_path: Path) -> None:
+    """The signature is beside the version; a retry finds it, whoever made it."""
+    registry, signer, run = MemoryRegistry(), Counting(), make_run(tmp_path)
+    version = register(registry, run, APPROVED, intent="manual", signer=signer).version
+    register(registry, run, APPROVED, intent="manual", signer=signer)
+    assert len(signer.signed) == 1
+    assert registry.attached(version, SIGNATURE) == signer.signed[0]
+    assert b"model.skops" in signer.signed[0]
+
+
+def test_a_version_that_was_registered_before_there_was_a_key_is_signed_when_asked_again(tmp_path: Path) -> None:
+    """How an installation begins to sign."""
+    registry, run = MemoryRegistry(), make_run(tmp_path)
+    version = register(registry, run, APPROVED, intent="manual").version
+    assert registry.attached(version, SIGNATURE) is None
+    register(registry, run, APPROVED, intent="manual", signer=Counting())
+    assert registry.attached(version, SIGNATURE) is not None
+
+
+def test_nothing_is_signed_that_is_not_what_was_trained(tmp_path: Path) -> None:
+    """A file that was changed in the registry's store: no signature, and no alias."""
+    registry, signer, run = MemoryRegistry(), Counting(), make_run(tmp_path)
+    (Path(run.artifact_uri) / "model.skops").write_bytes(b"other weights")
+    with pytest.raises(ArtifactRefused, match=r"model\.skops is not the file that was sealed"):
+        register(registry, run, APPROVED, intent="manual", signer=signer)
+    assert signer.signed == []
+    assert registry.aliased("shop", "challenger") is None

@@ -155,6 +155,8 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
     (tmp_path / "requirements.lock").write_text((ROOT / "requirements.lock").read_text())
     built.say()
     extra = {"home": str(home), "models": str(models)}
+    for name in ("FLIGHTWORTHY_SIGNING_KEY", "FLIGHTWORTHY_VERIFYING_KEY"):
+        monkeypatch.delenv(name, raising=False)  # those of a stack that other tests have left
     monkeypatch.setenv("FLIGHTWORTHY_LANDING", str(home / "landing"))
     monkeypatch.setenv("AIRFLOW_CONN_FLIGHTWORTHY_DEFAULT", json.dumps({"conn_type": "generic", "extra": extra}))
     monkeypatch.setenv("AIRFLOW_CONN_MLFLOW_DEFAULT", "http://mlflow.example:5000")

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
-from flightworthy.errors import Refused
+from flightworthy.adapters.docker_images import DockerImages, WheelCache
+from flightworthy.adapters.model_signatures import KeyVerifier, new_key_pair
+from flightworthy.errors import Refused, Unavailable
 from flightworthy.release import Phase
+from flightworthy.signing import SIGNATURE
 from flightworthy_airflow.operators.containerize import ContainerizeOperator
 from flightworthy_airflow.operators.promote import PromoteOperator
 from flightworthy_airflow.operators.rollback import RollbackOperator
 from flightworthy_airflow.triggers.release import ReleaseEnded
 from tests.flightworthy.release_makers import release, seen_healthy, serving
-from tests.flightworthy_airflow.conftest import MODEL, MONDAY, NEXT_MONDAY, Line, by_hand, run_of
+from tests.flightworthy_airflow.conftest import MODEL, MONDAY, NEXT_MONDAY, ROOT, Line, by_hand, run_of
+
+WHEELS = Path(os.environ.get("FLIGHTWORTHY_HOME", ROOT / ".flightworthy")) / "wheels"
 
 
 @pytest.fixture
@@ -72,6 +84,137 @@ def test_a_version_that_was_deleted_cannot_be_packaged(line: Line) -> None:
 
     with pytest.raises(AirflowFailException, match="no version 1 of shop"):
         ContainerizeOperator(task_id="containerize", model=MODEL, version=version).execute(by_hand())
+
+
+def test_a_package_tells_what_it_is_made_of_and_from_what(line: Line) -> None:
+    """Bill of materials and provenance lie beside the context and are with the version; again they are the same."""
+    line.land()
+    version = line.packaged(by_hand())
+    (context,) = (line.home / "releases" / MODEL).iterdir()
+    (kept,) = line.registry.versions(MODEL)
+
+    written = {path.name: path.read_bytes() for path in (context / "documents").iterdir()}
+    assert set(written) == {"bom.cdx.json", "provenance.json"}
+    assert {name: line.registry.attached(kept, name) for name in written} == written
+    model = json.loads(written["bom.cdx.json"])["components"][0]
+    assert {found["name"]: found["value"] for found in model["properties"]}["io.flightworthy:param:C"] == "1.0"
+    assert {found["type"] for found in model["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]} >= {"log_loss"}
+    (subject,) = json.loads(written["provenance.json"])["subject"]
+    assert subject["digest"]["sha256"] == kept.artifact_digest
+
+    with pytest.raises(AirflowSkipException, match="the context was laid out"):
+        line.containerize(by_hand(), version)
+    assert {path.name: path.read_bytes() for path in (context / "documents").iterdir()} == written
+
+
+@pytest.fixture
+def engine(line: Line) -> Iterator[docker.DockerClient]:
+    """A real engine, with the wheels that were collected before; what is built in it is removed."""
+    if not (there := DockerImages(WheelCache(WHEELS)).availability()).available:
+        pytest.skip(there.reason)
+    line.say(release={"target": "container"})
+    line.home.mkdir(exist_ok=True)
+    WHEELS.mkdir(parents=True, exist_ok=True)
+    (line.home / "wheels").symlink_to(WHEELS)
+    client = docker.from_env()
+    yield client
+    for found in client.images.list(filters={"label": f"io.flightworthy.model={MODEL}"}):
+        client.images.remove(found.id, force=True)
+    client.close()
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_an_image_is_built_with_its_documents_and_released_by_its_digest(
+    line: Line, keys: Path, engine: docker.DockerClient
+) -> None:
+    """Real wheels, a real engine: the bill is valid and in the image, the provenance names the image and its base."""
+    line.land()
+    version = line.registered(by_hand())
+    try:
+        digest = line.containerize(by_hand(), version)
+    except Unavailable as error:
+        pytest.skip(f"no wheels to build from: {error}")
+
+    (context,) = (line.home / "releases" / MODEL).iterdir()
+    bill, statement = ((context / "documents" / name).read_bytes() for name in ("bom.cdx.json", "provenance.json"))
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill.decode()) is None
+    libraries = [found for found in json.loads(bill)["components"] if found["type"] == "library"]
+    assert len(libraries) > 10
+    assert all(found["hashes"] and found["purl"].startswith("pkg:pypi/") for found in libraries)
+    inside = ["/opt/flightworthy/documents/bom.cdx.json"]
+    assert engine.containers.run(digest, inside, entrypoint="cat", remove=True) == bill
+    provenance = json.loads(statement)
+    assert provenance["subject"][1]["digest"] == {"sha256": digest.removeprefix("sha256:")}
+    named = {found["name"] for found in provenance["predicate"]["buildDefinition"]["resolvedDependencies"]}
+    assert {"dataset", "requirements.lock", "model.yaml", "base image"} <= named
+    with pytest.raises(TaskDeferred):
+        line.promote(by_hand(), version)
+    challenger = line.releases.release(line.releases.deployment(MODEL).challenger or "")
+    assert (challenger.target, challenger.image_digest) == ("container", digest)
+
+
+# -- signatures --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keys that are set for both sides; the folder they are in."""
+    folder = write_keys(tmp_path / "keys")
+    monkeypatch.setenv("FLIGHTWORTHY_SIGNING_KEY", str(folder / "signing.pem"))
+    monkeypatch.setenv("FLIGHTWORTHY_VERIFYING_KEY", str(folder / "verifying.pem"))
+    return folder
+
+
+def write_keys(folder: Path) -> Path:
+    folder.mkdir()
+    for name, content in zip(("signing.pem", "verifying.pem"), new_key_pair(), strict=True):
+        (folder / name).write_bytes(content)
+        (folder / name).chmod(0o600)
+    return folder
+
+
+def test_a_registered_version_is_signed_and_its_package_holds_the_signature(line: Line, keys: Path) -> None:
+    """It is verified before anything is laid out, and lies where the deployer verifies it again."""
+    line.land()
+    line.packaged(by_hand())
+
+    (context,) = (line.home / "releases" / MODEL).iterdir()
+    signature = (context / "documents" / SIGNATURE).read_bytes()
+    KeyVerifier(public_keys=(keys / "verifying.pem",)).verify(context / "model", signature)
+
+
+def test_an_unsigned_version_is_not_packaged_where_a_key_is_trusted(
+    line: Line, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Registered by somebody without the key."""
+    line.land()
+    monkeypatch.delenv("FLIGHTWORTHY_SIGNING_KEY")
+    version = line.registered(by_hand())
+
+    with pytest.raises(AirflowFailException, match="is not signed"):
+        line.containerize(by_hand(), version)
+    assert not (line.home / "releases").exists()
+
+
+def test_a_version_signed_with_another_key_is_not_packaged(
+    line: Line, keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trusted keys are named."""
+    line.land()
+    version = line.registered(by_hand())
+    monkeypatch.setenv("FLIGHTWORTHY_VERIFYING_KEY", str(write_keys(tmp_path / "others") / "verifying.pem"))
+
+    with pytest.raises(AirflowFailException, match=r"another key than those that are trusted here: .*others"):
+        line.containerize(by_hand(), version)
+
+
+def test_without_keys_nothing_is_signed_and_the_seal_is_held(line: Line) -> None:
+    """As an installation is that has set none."""
+    line.land()
+    line.packaged(by_hand())
+
+    assert line.registry.attached(line.registry.versions(MODEL)[0], SIGNATURE) is None
 
 
 # -- promote -----------------------------------------------------------------------------------------------------------

@@ -8,28 +8,37 @@ from dataclasses import dataclass
 from typing import Any
 
 import docker
-from docker.errors import DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from requests.exceptions import RequestException
 
 from flightworthy.errors import ReleaseRefused, Unavailable
 
+NETWORK = "flightworthy-models"
+"""The network without a way out; one for all containers of an engine, which do not see one another on it."""
+
 _LOOPBACK = "127.0.0.1"
+_PORT = "io.flightworthy.port"
 _BRISK, _PATIENT = 2, 60
 """Seconds to wait for the engine: where a loop waits, and where only the one who asked does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A running container; ``port`` is where loopback reaches it."""
+    """A running container, and where this machine reaches it."""
 
     id: str
     labels: Mapping[str, str]
+    host: str
     port: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What to run. ``image`` is a digest, never a tag. ``options`` are further arguments of the SDK's ``run``."""
+    """What to run. ``image`` is a digest, never a tag. ``options`` are further arguments of the SDK's ``run``.
+
+    ``has_egress``: whether it may open connections of its own. One that may is published on loopback; one that may not
+    is on a network that ends at this machine, which alone reaches it there.
+    """
 
     image: str
     arguments: Sequence[str]
@@ -37,6 +46,7 @@ class Order:
     port: int
     volumes: Mapping[str, str]
     options: Mapping[str, Any]
+    has_egress: bool
 
 
 class DockerContainers:
@@ -46,7 +56,7 @@ class DockerContainers:
         self._connect = connect
 
     def run(self, order: Order) -> str:
-        """Start a container, reachable from loopback only; its id.
+        """Start a container, reachable from this machine only; its id.
 
         Raises ReleaseRefused if there is no such image, Unavailable if the engine does not answer.
         """
@@ -64,8 +74,8 @@ class DockerContainers:
                 image.id,
                 list(order.arguments),
                 detach=True,
-                labels=dict(order.labels),
-                ports={f"{order.port}/tcp": (_LOOPBACK, None)},
+                labels={**order.labels, _PORT: str(order.port)},
+                **(_published(order) if order.has_egress else _kept_in(client)),
                 volumes={source: {"bind": target, "mode": "rw"} for source, target in order.volumes.items()},
                 **order.options,
             )
@@ -77,9 +87,9 @@ class DockerContainers:
         with self._answering(_BRISK) as client:
             listed = client.api.containers(filters={"label": wanted, "status": "running"})
         return [
-            Container(id=str(told["Id"]), labels=dict(told["Labels"]), port=port)
+            Container(id=str(told["Id"]), labels=dict(told["Labels"]), host=address[0], port=address[1])
             for told in listed
-            if (port := _published(told)) is not None
+            if (address := _address(told)) is not None
         ]
 
     def stop(self, container_id: str, *, grace: int) -> None:
@@ -121,5 +131,30 @@ class DockerContainers:
                 client.close()
 
 
-def _published(told: Mapping[str, Any]) -> int | None:
-    return next((int(port["PublicPort"]) for port in told.get("Ports", []) if port.get("PublicPort")), None)
+def _published(order: Order) -> dict[str, Any]:
+    return {"ports": {f"{order.port}/tcp": (_LOOPBACK, None)}}
+
+
+def _kept_in(client: docker.DockerClient) -> dict[str, Any]:
+    if not client.networks.list(names=[f"^{NETWORK}$"]):
+        try:
+            client.networks.create(
+                NETWORK,
+                internal=True,
+                check_duplicate=True,
+                # One model has nothing to say to another.
+                options={"com.docker.network.bridge.enable_icc": "false"},
+            )
+        except APIError as error:
+            if error.status_code != 409:  # else somebody else made it first
+                raise
+    return {"network": NETWORK}
+
+
+def _address(told: Mapping[str, Any]) -> tuple[str, int] | None:
+    ports = told.get("Ports", [])
+    if published := [int(port["PublicPort"]) for port in ports if port.get("PublicPort")]:
+        return _LOOPBACK, published[0]
+    inside = told.get("NetworkSettings", {}).get("Networks", {}).get(NETWORK, {}).get("IPAddress")
+    port = told["Labels"].get(_PORT)
+    return (str(inside), int(port)) if inside and port else None

@@ -56,7 +56,7 @@ class Baking:
 def _began_anew(start: _Start, challenger: SlotView, champion: SlotView) -> bool:
     """Whether counters restarted: another server in a slot, or another router."""
     pairs = ((start.challenger, challenger), (start.champion, champion))
-    return any(was.port != seen.port or seen.attempts < was.attempts for was, seen in pairs)
+    return any((was.host, was.port) != (seen.host, seen.port) or seen.attempts < was.attempts for was, seen in pairs)
 
 
 def _since(was: SlotView, seen: SlotView) -> ArmCounts:

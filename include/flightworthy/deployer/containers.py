@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flightworthy.deployer.servers import Place, Server
+from flightworthy.deployer.servers import Place, Server, free_port
 from flightworthy.deployer.settings import Settings
 from flightworthy.errors import ReleaseRefused, Unavailable
-from flightworthy.image import PORT, RUN_OPTIONS, UID
+from flightworthy.image import RUN_OPTIONS, UID, health_check
 from flightworthy.release import Release, Slot
 
 if TYPE_CHECKING:
@@ -53,16 +53,20 @@ class ContainerServers:
         folder = self._prediction_folder(release.model)
         labels = {**self._mine, _RELEASE: release.id, _SLOT: slot}
         self._containers.clear_away(labels)
+        # Another one each time: addresses of containers are given again at once, and whoever still knew the last one's
+        # would ask this model about another.
+        port = free_port()
         order = Order(
             image=release.image_digest,
             arguments=(
                 *("--digest", release.artifact_digest, "--release", release.id, "--arm", slot),
-                *("--predictions", _LOGGED_AT),
+                *("--predictions", _LOGGED_AT, "--port", str(port)),
             ),
             labels=labels,
-            port=PORT,
+            port=port,
             volumes={str(folder): f"{_LOGGED_AT}/{release.model}"},
-            options=RUN_OPTIONS,
+            options={**RUN_OPTIONS, "healthcheck": {"test": ["CMD", *health_check(port)]}},
+            has_egress=self._settings.containers_have_egress,
         )
         self._containers.run(order)
         self._listed_at = float("-inf")
@@ -95,7 +99,7 @@ class ContainerServers:
         self._listed = [
             Server(
                 place=Place(release=container.labels[_RELEASE], slot="a" if container.labels[_SLOT] == "a" else "b"),
-                host="127.0.0.1",
+                host=container.host,
                 port=container.port,
                 identity=f"container {container.id}",
             )

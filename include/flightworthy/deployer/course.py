@@ -30,6 +30,8 @@ class Sight:
     """
 
     has_server: bool
+    refusal: str | None
+    """Why no server may be started for it, if that is so."""
     is_healthy: bool
     rehearsal: Rehearsal | None
     waited_time: timedelta
@@ -65,6 +67,8 @@ def next_move(row: Deployment, release: Release, sight: Sight) -> Move | None:
 def _while_starting(row: Deployment, release: Release, sight: Sight) -> Move | None:
     if sight.rehearsal is not None and not sight.rehearsal.passed:
         return Move(kind="withdrawn", reason=sight.rehearsal.reason)
+    if sight.refusal is not None and not sight.has_server:
+        return Move(kind="withdrawn", reason=sight.refusal)
     if sight.is_healthy and sight.rehearsal is not None:
         if row.phase is Phase.RETURNING:
             return Move(kind="rolled_back", reason=f"{release.id} was started again; {sight.rehearsal.reason}")

@@ -25,6 +25,7 @@ from flightworthy.deployer.router import Router
 from flightworthy.deployer.servers import ProcessServers, Servers, ServersByTarget
 from flightworthy.deployer.settings import Settings
 from flightworthy.deployer.upkeep import Upkeep
+from flightworthy.deployer.vetting import vetting
 from flightworthy.errors import Conflict, FlightworthyError
 from flightworthy.release import Deployment
 
@@ -71,7 +72,8 @@ class Deployer:
         self._store = SqlReleases(settings.database_url)
         self._router = Router(settings, processes)
         self._errands = Errands()
-        self._upkeep = Upkeep(server_kinds(settings, processes), self._errands, drain_time=settings.drain_time)
+        kinds, vet = server_kinds(settings, processes), vetting(settings.verifying_keys)
+        self._upkeep = Upkeep(kinds, self._errands, vet, drain_time=settings.drain_time)
         make_registry = registry_maker(settings.tracking_uri)
         self._aliases = AliasKeeper(self._store, make_registry) if make_registry is not None else None
         self._reconciler = Reconciler(

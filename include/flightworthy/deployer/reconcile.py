@@ -149,6 +149,7 @@ class Reconciler:
         bake = self._baking.look(row, view, self.clock()) if row.phase is Phase.CANARY else Bake()
         return Sight(
             has_server=server is not None,
+            refusal=self.upkeep.refusal(place),
             is_healthy=is_healthy(row, slot, view),
             rehearsal=self._rehearsal(release, server) if row.phase is not Phase.CANARY else None,
             waited_time=self.clock() - self._first_seen(row),

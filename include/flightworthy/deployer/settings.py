@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+
+from flightworthy.image import SERVER_ENVIRONMENT
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PYTHONPATH", "VIRTUAL_ENV")
 """What a model server may know of the deployer's environment: nothing that could be a secret."""
@@ -31,6 +34,11 @@ class Settings:
     server_command: tuple[str, ...] = (sys.executable, "-m", "flightworthy.serving")
     server_environ: Mapping[str, str] = field(default_factory=dict)
     drain_time: timedelta = timedelta(seconds=1)
+    verifying_keys: tuple[Path, ...] = ()
+    """Public keys, one of which must have signed what is started. Without any the seal alone is held."""
+    containers_have_egress: bool = sys.platform != "linux"
+    """Whether a model's container may open connections. Where the engine runs in a machine of its own, as it does on
+    anything but Linux, a container without them cannot be reached from here either."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], cwd: Path) -> Settings:
@@ -46,7 +54,12 @@ class Settings:
             tracking_uri=environ.get("MLFLOW_TRACKING_URI") or None,
             envoy=Path(envoy) if envoy else None,
             router_is_ours=environ.get("FLIGHTWORTHY_ROUTER", "own") != "elsewhere",
-            server_environ={name: environ[name] for name in _PASSED_ON if name in environ},
+            verifying_keys=_paths(environ.get("FLIGHTWORTHY_VERIFYING_KEY"), cwd),
+            containers_have_egress=_may_leave(environ.get("FLIGHTWORTHY_CONTAINER_EGRESS")),
+            server_environ={
+                **SERVER_ENVIRONMENT,
+                **{name: environ[name] for name in _PASSED_ON if name in environ},
+            },
         )
 
     @property
@@ -64,3 +77,11 @@ class Settings:
     @property
     def lock(self) -> Path:
         return self.home / "deployer.lock"
+
+
+def _paths(said: str | None, cwd: Path) -> tuple[Path, ...]:
+    return tuple((cwd / path).resolve() for path in (said or "").split(os.pathsep) if path)
+
+
+def _may_leave(said: str | None) -> bool:
+    return said == "allowed" if said else sys.platform != "linux"

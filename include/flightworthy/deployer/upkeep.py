@@ -12,6 +12,8 @@ from functools import partial
 from flightworthy.adapters.envoy_router import RouterView
 from flightworthy.deployer.errands import Errands
 from flightworthy.deployer.servers import Place, Server, Servers, ServersByTarget
+from flightworthy.deployer.vetting import Vet
+from flightworthy.errors import Refused
 from flightworthy.release import Release, Target
 
 log = logging.getLogger(__name__)
@@ -31,10 +33,12 @@ class _Starts:
 class Upkeep:
     """Owns the servers of every kind. What runs is looked up in every pass; only patience is remembered."""
 
-    def __init__(self, kinds: ServersByTarget, errands: Errands, *, drain_time: timedelta) -> None:
+    def __init__(self, kinds: ServersByTarget, errands: Errands, vet: Vet, *, drain_time: timedelta) -> None:
         self._kinds: Mapping[Target, Servers] = kinds
         self._errands = errands
+        self._vet = vet
         self._drain_time = drain_time
+        self._refusals: dict[Place, str] = {}
         self._starts: dict[Place, _Starts] = {}
         self._idle_since: dict[str, float] = {}
         self._stopped_at: dict[str, float] = {}
@@ -54,9 +58,9 @@ class Upkeep:
         alive = {server.identity for server in self._running}
         self._stopped_at = {known: at for known, at in self._stopped_at.items() if known in alive}
         self._kind_of = {known: kind for known, kind in self._kind_of.items() if known in alive}
-        known_ports = _ports(view)
+        known = _addresses(view)
         usable = [server for server in self._running if server.identity not in self._stopped_at]
-        return {server.place: server for server in sorted(usable, key=lambda server: server.port in known_ports)}
+        return {server.place: server for server in sorted(usable, key=lambda server: _address(server) in known)}
 
     def has_lost_one(self) -> bool:
         """Whether a server that ran at the last look has ended: the cheap question between two looks."""
@@ -80,14 +84,14 @@ class Upkeep:
                 log.error("target_missing release=%s target=%s", release.id, release.target)
                 continue
             log.info("server_starting release=%s slot=%s attempt=%s", place.release, place.slot, starts.count)
-            self._errands.send(("start", place), _starting(kind, release, place), retry_time=timedelta())
+            self._errands.send(("start", place), partial(self._start, kind, release, place), retry_time=timedelta())
 
     def stop_unused(self, wanted: Collection[Place], running: Mapping[Place, Server], view: RouterView) -> None:
         """Stop servers that no row asks for and that the router has had no address of for the time to drain."""
-        now, known_ports = time.monotonic(), _ports(view)
+        now, known = time.monotonic(), _addresses(view)
         for server in self._running:
             is_used = server.place in wanted and running.get(server.place) == server
-            if is_used or server.port in known_ports:
+            if is_used or _address(server) in known:
                 self._idle_since.pop(server.identity, None)
             elif server.identity in self._stopped_at:
                 if now - self._stopped_at[server.identity] > _GRACE.total_seconds():
@@ -97,6 +101,18 @@ class Upkeep:
                 self._stopped_at[server.identity] = now
                 self._end(("stop", server.identity), partial(self._kind_of[server.identity].stop, server))
         self._starts = {place: starts for place, starts in self._starts.items() if place in wanted}
+        for place in [place for place in list(self._refusals) if place not in wanted]:
+            self._refusals.pop(place, None)
+
+    def _start(self, kind: Servers, release: Release, place: Place) -> bool:
+        try:
+            self._vet(release)
+            kind.start(release, place.slot)
+        except Refused as refused:
+            self._refusals[place] = refused.message
+            raise
+        self._refusals.pop(place, None)
+        return True
 
     def _end(self, key: tuple[str, str], errand: Callable[[], None]) -> None:
         self._errands.collect(key)
@@ -110,6 +126,10 @@ class Upkeep:
         """A server that became healthy may be started again at once, should it end."""
         self._starts[place] = _Starts()
 
+    def refusal(self, place: Place) -> str | None:
+        """Why the server in this place may not be started, if that is so."""
+        return self._refusals.get(place)
+
     def failures(self, place: Place) -> int:
         """How often the server in this place ended before it was healthy."""
         return max(0, self._starts.get(place, _Starts()).count - 1)
@@ -119,15 +139,13 @@ class Upkeep:
         return kind.log_tail(place) if kind is not None else f"this deployer has no {release.target} servers"
 
 
-def _starting(kind: Servers, release: Release, place: Place) -> Callable[[], bool]:
-    def start() -> bool:
-        kind.start(release, place.slot)
-        return True
-
-    return start
+def _address(server: Server) -> tuple[str, int]:
+    return server.host, server.port
 
 
-def _ports(view: RouterView | None) -> set[int]:
+def _addresses(view: RouterView | None) -> set[tuple[str, int]]:
+    """Where the router would send a request: a port alone names nobody, since each container may have the same."""
     if view is None:
         return set()
-    return {seen.port for model in view.models.values() for seen in model.slots.values() if seen is not None}
+    seen = [slot for model in view.models.values() for slot in model.slots.values() if slot is not None]
+    return {(slot.host, slot.port) for slot in seen}

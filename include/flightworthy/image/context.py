@@ -7,7 +7,7 @@ A build context is a folder that depends on its inputs only, so that the same in
     server/flightworthy/…   the modules that the server reaches, and no others
     model/              the sealed model artifact
     context.json        labels and digest; written last, so a folder that has it is whole
-    wheels/             what requirements.txt names; put there by the image builder, pinned by the hashes
+    documents/          what was written about the above later: signature, bill of materials, provenance
 
 The process target starts ``python -m flightworthy.serving --artifact model/`` from the same folder.
 """
@@ -21,13 +21,14 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from flightworthy.artifact import MANIFEST, canonical, digest_of
 from flightworthy.errors import ArtifactRefused
 from flightworthy.image.reach import server_modules
-from flightworthy.image.recipe import ARTIFACT, BASE_IMAGE, CONTEXT, REQUIREMENTS, WHEELS, dockerfile
+from flightworthy.image.recipe import ARTIFACT, BASE_IMAGE, CONTEXT, DOCUMENTS, REQUIREMENTS, SERVER, dockerfile
 
-__all__ = ["BuildContext", "Origin", "lay_out", "read_context"]
+__all__ = ["BuildContext", "Origin", "keep_document", "lay_out", "read_context"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +58,42 @@ class Origin:
             "io.flightworthy.lock-digest": self.lock_digest,
         }
 
+    @classmethod
+    def of_labels(cls, labels: Mapping[str, str]) -> Self:
+        """What ``labels`` made."""
+        return cls(
+            model=labels["io.flightworthy.model"],
+            version=labels["io.flightworthy.version"],
+            release=labels["io.flightworthy.release"],
+            artifact_digest=labels["io.flightworthy.artifact-digest"],
+            dataset_digest=labels["io.flightworthy.dataset-digest"],
+            code_commit=labels["org.opencontainers.image.revision"],
+            lock_digest=labels["io.flightworthy.lock-digest"],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildContext:
-    """A whole build context on disk. ``digest`` names its content, labels included, wheels by their hashes."""
+    """A whole build context on disk. ``digest`` names its content, labels included, packages by their hashes."""
 
     folder: Path
     digest: str
     labels: Mapping[str, str]
 
     @property
+    def origin(self) -> Origin:
+        """Where its content comes from."""
+        return Origin.of_labels(self.labels)
+
+    @property
     def artifact(self) -> Path:
         """The model artifact that is in it."""
         return self.folder / ARTIFACT
+
+    @property
+    def documents(self) -> Path:
+        """What is told about it, and is no part of it."""
+        return self.folder / DOCUMENTS
 
     @property
     def requirements(self) -> Path:
@@ -100,7 +124,7 @@ def lay_out(
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(artifact, work / ARTIFACT)
     for module in server_modules(package):
-        target = work / "server" / package.name / module
+        target = work / SERVER / package.name / module
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(package / module, target)
     (work / REQUIREMENTS).write_text(requirements, encoding="utf-8")
@@ -134,6 +158,15 @@ def read_context(folder: Path) -> BuildContext:
     return BuildContext(folder=folder, digest=described["digest"], labels=described["labels"])
 
 
+def keep_document(context: BuildContext, name: str, content: bytes) -> None:
+    """Write a document about the context beside it, whole or not at all; one of that name is replaced."""
+    context.documents.mkdir(exist_ok=True)
+    part = context.documents / f".{name}.part"
+    part.write_bytes(content)
+    part.chmod(0o644)
+    part.replace(context.documents / name)
+
+
 def _place(work: Path, folder: Path, digest: str) -> BuildContext:
     try:
         there = read_context(folder)
@@ -150,7 +183,7 @@ def _place(work: Path, folder: Path, digest: str) -> BuildContext:
 def _names(folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name != CONTEXT and not name.startswith(f"{WHEELS}/"):
+        if path.is_file() and name != CONTEXT and not name.startswith(f"{DOCUMENTS}/"):
             yield name
 
 

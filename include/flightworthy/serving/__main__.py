@@ -12,6 +12,7 @@ import uvicorn
 
 from flightworthy.errors import ArtifactRefused
 from flightworthy.serving.app import Limits, Service, create_app
+from flightworthy.serving.confinement import confine
 from flightworthy.serving.events import say
 from flightworthy.serving.observed import Identity
 from flightworthy.serving.prediction_log import PredictionLog
@@ -45,8 +46,15 @@ class DrainingServer(uvicorn.Server):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serve; returns 0 after a graceful stop, 3 when the artifact is refused."""
+    """Serve; returns 0 after a graceful stop, 3 when the artifact is refused.
+
+    Run as a program, with the command line's arguments, the process confines itself before it reads the artifact.
+    """
     options = _parser().parse_args(argv)
+    if argv is None:
+        log = options.predictions and options.predictions / options.model
+        confined = confine(artifact=options.artifact, predictions=log, port=options.port)
+        say("confined", applied=confined.applied, refused=confined.refused)
     try:
         service = _service(options)
     except ArtifactRefused as error:

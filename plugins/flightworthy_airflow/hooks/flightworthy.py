@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flightworthy.adapters.sql_releases import SqlReleases
     from flightworthy.expectations import Suite
     from flightworthy.release import Release
+    from flightworthy.signing import Signer, Verifier
     from flightworthy.spec import Spec
 
 __all__ = ["FlightworthyHook", "Places"]
@@ -26,11 +27,14 @@ __all__ = ["FlightworthyHook", "Places"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Where things are: from the connection's extra, else from FLIGHTWORTHY_HOME, _DATABASE and _MODELS."""
+    """Where things are: from the connection's extra, else from the environment (FLIGHTWORTHY_HOME and so on)."""
 
     home: Path
     database: str
     models: Path
+    signing_key: Path | None = None
+    verifying_keys: tuple[Path, ...] = ()
+    base_image: str | None = None
 
     @classmethod
     def of(cls, extra: dict[str, Any]) -> Places:
@@ -41,11 +45,25 @@ class Places:
             or os.environ.get("FLIGHTWORTHY_DATABASE")
             or f"sqlite:///{home / 'flightworthy.db'}",
             models=Path(extra.get("models") or os.environ.get("FLIGHTWORTHY_MODELS", "include/models")).absolute(),
+            signing_key=next(iter(_paths(_said(extra, "signing_key"))), None),
+            verifying_keys=_paths(_said(extra, "verifying_key")),
+            base_image=_said(extra, "base_image") or None,
         )
 
 
+def _said(extra: dict[str, Any], name: str) -> str:
+    return str(extra.get(name) or os.environ.get(f"FLIGHTWORTHY_{name.upper()}", ""))
+
+
+def _paths(said: str) -> tuple[Path, ...]:
+    return tuple(Path(path).absolute() for path in said.split(os.pathsep) if path)
+
+
 class FlightworthyHook(BaseHook):
-    """Connection ``flightworthy_default``: extra ``{"home": …, "database": …, "models": …}``, each optional."""
+    """Connection ``flightworthy_default``: extra ``{"home": …, "database": …, "models": …}``, each optional.
+
+    So are ``signing_key``, ``verifying_key`` (paths) and ``base_image``.
+    """
 
     conn_name_attr = "conn_id"
     default_conn_name = "flightworthy_default"
@@ -118,6 +136,22 @@ class FlightworthyHook(BaseHook):
             "Put the lock of this installation beside the models' folder.",
             models=str(self.places.models),
         )
+
+    def signer(self) -> Signer | None:
+        """Signs what is registered, where a signing key is set."""
+        if self.places.signing_key is None:
+            return None
+        from flightworthy.adapters.model_signatures import KeySigner
+
+        return KeySigner(private_key=self.places.signing_key)
+
+    def verifier(self) -> Verifier | None:
+        """Knows the trusted keys, where any is set."""
+        if not self.places.verifying_keys:
+            return None
+        from flightworthy.adapters.model_signatures import KeyVerifier
+
+        return KeyVerifier(public_keys=self.places.verifying_keys)
 
     def champion(self, model: str) -> Release | None:
         """The release that serves now."""

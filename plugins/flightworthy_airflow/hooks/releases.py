@@ -4,29 +4,71 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flightworthy_airflow.hooks.documents import describe_contents, describe_origin, facts_of
+
 if TYPE_CHECKING:
     from flightworthy.adapters.docker_images import DockerImages
-    from flightworthy.image import BuildContext
+    from flightworthy.image import BuildContext, Image
     from flightworthy.registry import ModelVersion
     from flightworthy.release import Release
     from flightworthy.spec import Spec
     from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
     from flightworthy_airflow.hooks.mlflow import MlflowHook
 
-__all__ = ["build_context", "image_builder", "release_of"]
+__all__ = ["Package", "build_context", "package", "release_of"]
 
 _BUNDLED = ("key", "run_id", "dataset_digest", "partition_key", "code_commit", "code_digest", "lock_digest")
 _BUNDLED_TOO = ("config_digest", "params_digest", "seed")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A packaged version: its build context, and its image unless ``why_no_image`` tells why there is none."""
+
+    context: BuildContext
+    image: Image | None
+    why_no_image: str
+
+
+def package(
+    hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, number: int, *, progress: Callable[[str], None]
+) -> Package:
+    """Lay the version out, build its image where there is an engine for it, and write down what it is made of.
+
+    Running it again leaves the same. Raises ArtifactRefused where the artifact is not what was registered and signed.
+    """
+    from flightworthy.image import Wheel, pinned
+
+    version = _version(mlflow, spec.model, number)
+    context = build_context(hook, mlflow, spec, number)
+    progress(f"build context {context.folder} digest={context.digest[:12]}")
+    facts = facts_of(mlflow, spec, version, context)
+    builder, why_not = _builder(hook, spec)
+    if builder is None:
+        locked = pinned(context.requirements.read_text(encoding="utf-8"))
+        wheels = [Wheel(name=name, version=pin, file="", sha256="") for name, pin in locked.items()]
+    else:
+        wheels = builder.collect(context, progress=progress)
+    describe_contents(mlflow, version, facts, context, wheels)
+    image = None if builder is None else builder.build(context, progress=progress)
+    describe_origin(mlflow, version, facts, context, image)
+    if image is not None:
+        # Last: a version that has an image has all that is told about it.
+        mlflow.registry().tag(spec.model, number, {"image_digest": image.digest})
+    return Package(context=context, image=image, why_no_image=why_not)
+
+
 def build_context(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, number: int) -> BuildContext:
     """Lay out what the version ships in; whole and unchanged, or written anew."""
     from flightworthy.adapters.docker_images import server_requirements
-    from flightworthy.image import Origin, lay_out
+    from flightworthy.image import Origin, keep_document, lay_out, with_lenders
     from flightworthy.release import release_id
+    from flightworthy.signing import SIGNATURE, check_signed
 
     version = _version(mlflow, spec.model, number)
     name = release_id(spec.model, str(number), version.artifact_digest)
@@ -40,16 +82,34 @@ def build_context(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, number
         lock_digest=version.tags.get("lock_digest", ""),
     )
     with tempfile.TemporaryDirectory(prefix="flightworthy-package-") as scratch:
-        artifact = mlflow.registry().download(version, Path(scratch) / "model")
-        requirements = server_requirements(hook.lock())
-        return lay_out(_folder(hook, spec.model, name), artifact=artifact, requirements=requirements, origin=origin)
+        registry = mlflow.registry()
+        artifact = registry.download(version, Path(scratch) / "model")
+        signature = registry.attached(version, SIGNATURE)
+        check_signed(hook.verifier(), artifact, signature, digest=version.artifact_digest)
+        lock = hook.lock()
+        requirements = with_lenders(
+            server_requirements(lock), server_requirements(lock, root="flightworthy[serving-skops]")
+        )
+        context = lay_out(_folder(hook, spec.model, name), artifact=artifact, requirements=requirements, origin=origin)
+        if signature is not None:
+            keep_document(context, SIGNATURE, signature)
+        return context
 
 
-def image_builder(hook: FlightworthyHook) -> DockerImages:
-    """The engine that DOCKER_HOST or the usual socket leads to, with a cache of wheels that all models share."""
+def _builder(hook: FlightworthyHook, spec: Spec) -> tuple[DockerImages | None, str]:
+    """What builds this model's image, with a cache of wheels that all models share; or why nothing does."""
     from flightworthy.adapters.docker_images import DockerImages, WheelCache
+    from flightworthy.image import BASE_IMAGE
 
-    return DockerImages(WheelCache(hook.places.home / "wheels"))
+    if spec.release.target == "process":
+        return None, "release.target is process: the context was laid out, no image was built"
+    builder = DockerImages(WheelCache(hook.places.home / "wheels"), base=hook.places.base_image or BASE_IMAGE)
+    engine = builder.availability()
+    if not engine.available:
+        return None, (
+            f"{engine.reason}. The build context was laid out, and the release runs the same server as a process."
+        )
+    return builder, ""
 
 
 def release_of(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, number: int) -> Release:

@@ -21,6 +21,9 @@ __all__ = ["ContainerizeOperator"]
 class ContainerizeOperator(BaseOperator):
     """Lays the build context out, builds the image, and writes the image's digest on the version.
 
+    Beside them it leaves a bill of materials and a provenance statement. Where a verifying key is set, an artifact that
+    was not signed with it is refused.
+
     Without a Docker engine the context is still laid out, the task is skipped and says why, and the release runs
     the same server from the same files as a process. A backfilled version is not packaged.
 
@@ -46,7 +49,7 @@ class ContainerizeOperator(BaseOperator):
         self.mlflow_conn_id = mlflow_conn_id
 
     def execute(self, context: Context) -> str:
-        from flightworthy_airflow.hooks.releases import build_context, image_builder
+        from flightworthy_airflow.hooks.releases import package
 
         if not describe(context).intent.may_release:
             raise AirflowSkipException(
@@ -55,20 +58,12 @@ class ContainerizeOperator(BaseOperator):
         hook, mlflow = FlightworthyHook(self.conn_id), MlflowHook(self.mlflow_conn_id)
         with refusals_fail():
             number = unpack(VersionReference, self.version).version
-            spec = hook.spec(self.model)
-            laid_out = build_context(hook, mlflow, spec, number)
-            self.log.info("build context %s digest=%s", laid_out.folder, laid_out.digest[:12])
-            if spec.release.target == "process":
-                raise AirflowSkipException("release.target is process: the context was laid out, no image was built")
-            builder = image_builder(hook)
-            engine = builder.availability()
-            if not engine.available:
-                raise AirflowSkipException(
-                    f"{engine.reason}. The build context was laid out, and the release "
-                    "runs the same server as a process."
-                )
-            self.log.info("building with %s", engine.reason)
-            image = builder.build(laid_out, progress=lambda line: self.log.info("%s", line))
-            mlflow.registry().tag(self.model, number, {"image_digest": image.digest})
+            packaged = package(hook, mlflow, hook.spec(self.model), number, progress=self._say)
+        image = packaged.image
+        if image is None:
+            raise AirflowSkipException(packaged.why_no_image)
         self.log.info("image %s digest=%s reused=%s", image.tag, image.digest, image.reused)
         return image.digest
+
+    def _say(self, line: str) -> None:
+        self.log.info("%s", line)

@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 
 from flightworthy_airflow.docs import documented
+from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.hooks.mlflow import MlflowHook
 from flightworthy_airflow.links import MlflowLink
 from flightworthy_airflow.references import EvaluationReference, VersionReference, pack, unpack
@@ -19,6 +20,8 @@ __all__ = ["RegisterOperator"]
 class RegisterOperator(BaseOperator):
     """The same key is never registered twice: running again finds the version that stands.
 
+    Where a signing key is set, the artifact is signed, once, with what the registry holds of it.
+
     :param model: the model's name
     :param evaluation: the output of ``evaluate``
     """
@@ -27,11 +30,18 @@ class RegisterOperator(BaseOperator):
     operator_extra_links = (MlflowLink(),)
 
     def __init__(
-        self, *, model: str, evaluation: Any, mlflow_conn_id: str = MlflowHook.default_conn_name, **kwargs: Any
+        self,
+        *,
+        model: str,
+        evaluation: Any,
+        conn_id: str = FlightworthyHook.default_conn_name,
+        mlflow_conn_id: str = MlflowHook.default_conn_name,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**documented(self, kwargs))
         self.model = model
         self.evaluation = evaluation
+        self.conn_id = conn_id
         self.mlflow_conn_id = mlflow_conn_id
         self.mlflow_url: str | None = None
 
@@ -45,7 +55,11 @@ class RegisterOperator(BaseOperator):
             evaluation = unpack(EvaluationReference, self.evaluation)
             run = TrainingRun.unpack(evaluation.run)
             registration = register(
-                mlflow.registry(), run, Decision.unpack(evaluation.decision), intent=evaluation.intent
+                mlflow.registry(),
+                run,
+                Decision.unpack(evaluation.decision),
+                intent=evaluation.intent,
+                signer=FlightworthyHook(self.conn_id).signer(),
             )
         version = registration.version
         self.mlflow_url = mlflow.version_url(self.model, version.version)

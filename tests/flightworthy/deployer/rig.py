@@ -58,7 +58,8 @@ class Rig:
             f"sys.exit(run(Settings(home=Path({str(told.home)!r}), database_url={told.database_url!r}, "
             f"router_port={told.router_port}, router_admin_port={told.router_admin_port}, "
             f"server_command={told.server_command!r}, server_environ={dict(told.server_environ)!r}, "
-            f"drain_time=timedelta(seconds=0.3))))"
+            f"drain_time=timedelta(seconds=0.3), "
+            f"verifying_keys=tuple(Path(key) for key in {[str(key) for key in told.verifying_keys]!r}))))"
         )
         environ = {**os.environ, "PYTHONPATH": str(ROOT / "include")}
         with (self.settings.home / "deployer.log").open("ab") as log:

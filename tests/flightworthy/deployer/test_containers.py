@@ -9,7 +9,7 @@ import docker
 import pytest
 from docker.errors import DockerException
 
-from flightworthy.adapters.docker_containers import DockerContainers
+from flightworthy.adapters.docker_containers import NETWORK, DockerContainers
 from flightworthy.deployer.containers import ContainerServers
 from flightworthy.errors import ReleaseRefused
 from flightworthy.image import BASE_IMAGE, PORT
@@ -73,7 +73,9 @@ def test_a_release_runs_as_a_confined_container_and_outlives_its_deployer(engine
         assert told["HostConfig"]["CapDrop"] == ["ALL"]
         assert told["HostConfig"]["SecurityOpt"] == ["no-new-privileges"]
         assert told["Config"]["User"] == "10001:10001"
-        assert [port["HostIp"] for port in told["NetworkSettings"]["Ports"][f"{PORT}/tcp"]] == ["127.0.0.1"]
+        assert told["HostConfig"]["PortBindings"] in (None, {})
+        assert list(told["NetworkSettings"]["Networks"]) == [NETWORK]
+        assert engine.networks.get(NETWORK).attrs["Internal"] is True
     finally:
         rig.close()
     assert DockerContainers().find(mine) == []
@@ -94,3 +96,41 @@ def test_a_release_without_an_image_cannot_run_as_a_container(tmp_path):
     with pytest.raises(ReleaseRefused, match="run containerize"):
         ContainerServers(rig.settings, DockerContainers()).start(replace(rig.release(1), target="container"), "a")
     rig.store.close()
+
+
+def test_a_container_that_answers_otherwise_than_in_training_gets_no_traffic(engine, image, tmp_path):
+    """A golden request tells them apart, at once; the champion serves all the while, and the container is gone."""
+    rig = Rig(tmp_path)
+    rig.start_deployer()
+    try:
+        champion = rig.release(1)
+        rig.promote(champion, within=60)
+        other = replace(rig.release(2, golden=0.5000001), target="container", image_digest=image)
+        with rig.load() as load:
+            rig.propose(other)
+            ended = rig.end_of(other, within=60)
+        assert ended.kind == "withdrawn"
+        assert ended.reason == "golden request 0: training predicted 0.5000001, the server answers 0.5"
+        assert load.failed == {}
+        assert load.from_release(other) == 0
+        mine = {"io.flightworthy.home": str(tmp_path)}
+        rig.wait_for(lambda: DockerContainers().find(mine) == [], within=30, what="the container to be cleared away")
+    finally:
+        rig.close()
+
+
+def test_a_container_that_may_leave_is_published_on_loopback_only(engine, image, tmp_path):
+    """Where the engine is in a machine of its own there is no other way in, and the setting says so."""
+    rig = Rig(tmp_path, containers_have_egress=True)
+    servers = ContainerServers(rig.settings, DockerContainers())
+    servers.start(replace(rig.release(1), target="container", image_digest=image), "a")
+    try:
+        (server,) = servers.running()
+        told = engine.containers.get(server.identity.split()[1]).attrs
+        published = [found for found in told["NetworkSettings"]["Ports"].values() if found]
+        assert server.host == "127.0.0.1"
+        assert [[port["HostIp"] for port in ports] for ports in published] == [["127.0.0.1"]]
+    finally:
+        for server in servers.running():
+            servers.kill(server)
+        rig.store.close()

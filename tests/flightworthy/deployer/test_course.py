@@ -11,7 +11,7 @@ from tests.flightworthy.release_makers import NOW, STRATEGY, proposed, release, 
 
 PASSED = Rehearsal(passed=True, reason="all 20 golden requests answered as in training")
 READY = Sight(
-    has_server=True, is_healthy=True, rehearsal=PASSED, waited_time=timedelta(seconds=1), baked_time=None,
+    has_server=True, refusal=None, is_healthy=True, rehearsal=PASSED, waited_time=timedelta(seconds=1), baked_time=None,
     challenger=None, champion=None, failures=0,
 )  # fmt: skip
 BAKED = replace(
@@ -50,6 +50,13 @@ def test_a_failed_rehearsal_withdraws_at_once():
     """With what differed."""
     move = next_move(starting(), release(2), replace(READY, rehearsal=Rehearsal(passed=False, reason="differs")))
     assert (move.kind, move.reason) == ("withdrawn", "differs")
+
+
+def test_a_challenger_that_may_not_be_started_is_withdrawn_at_once_with_the_reason():
+    """Asking again would give the same answer, so nobody waits for the deadline."""
+    sight = replace(READY, has_server=False, is_healthy=False, rehearsal=None, refusal="model.skops was changed")
+    move = next_move(starting(), release(2), sight)
+    assert (move.kind, move.reason) == ("withdrawn", "model.skops was changed")
 
 
 def test_a_challenger_that_never_gets_healthy_is_withdrawn_at_its_deadline():

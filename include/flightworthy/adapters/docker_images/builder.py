@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tarfile
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound
+from docker.models.images import Image as EngineImage
 from requests.exceptions import RequestException
 
+from flightworthy.adapters.docker_images.sending import write_sent_context
+from flightworthy.adapters.docker_images.settled import settle
 from flightworthy.adapters.docker_images.wheels import WheelCache
 from flightworthy.errors import ReleaseRefused, Unavailable
-from flightworthy.image import WHEELS, Availability, BuildContext, Image
+from flightworthy.image import BASE_IMAGE, Availability, BuildContext, Image, Wheel, check_wheels
 
 __all__ = ["DockerImages"]
 
 _MACHINES: Final[Mapping[str, str]] = {"amd64": "x86_64", "arm64": "aarch64"}
-_DIGEST_LABEL: Final = "io.flightworthy.context-digest"
+_CONTEXT_LABEL: Final = "io.flightworthy.context-digest"
+_BASE_LABEL: Final = "org.opencontainers.image.base.digest"
 
 
 class DockerImages:
-    """Builds with the engine that DOCKER_HOST or the usual socket leads to; connects only when asked something."""
+    """Builds with the engine that DOCKER_HOST or the usual socket leads to; connects only when asked something.
 
-    def __init__(self, wheels: WheelCache, *, connect: Callable[[], docker.DockerClient] = docker.from_env) -> None:
+    ``base`` is the image to build on: a tag that this engine has, or better a name with its digest. ``from_scratch``
+    takes nothing from the engine's cache, for whoever wants to see that the same image comes out.
+    """
+
+    def __init__(
+        self,
+        wheels: WheelCache,
+        *,
+        base: str = BASE_IMAGE,
+        from_scratch: bool = False,
+        connect: Callable[[], docker.DockerClient] = docker.from_env,
+    ) -> None:
         self._wheels = wheels
+        self._base = base
+        self._from_scratch = from_scratch
         self._connect = connect
 
     def availability(self) -> Availability:
@@ -50,22 +63,36 @@ class DockerImages:
         """The engine's processor, as wheels name it: x86_64 or aarch64. Raises Unavailable."""
         client = self._client()
         try:
-            architecture = str(client.version()["Arch"])
+            return _machine(client)
         finally:
             client.close()
-        return _MACHINES.get(architecture, architecture)
+
+    def collect(self, context: BuildContext, *, progress: Callable[[str], None]) -> list[Wheel]:
+        """The wheels that the image of ``context`` holds, each as the lock names it. Raises ReleaseRefused."""
+        requirements = context.requirements.read_text(encoding="utf-8")
+        folder = self._wheels.collect(requirements, machine=self.machine(), progress=progress)
+        return check_wheels(folder, requirements)
 
     def build(self, context: BuildContext, *, progress: Callable[[str], None]) -> Image:
         """The image of ``context``, built unless there is one of the same content already. See ImageBuilder."""
         client = self._client()
         try:
-            if (found := _existing(client, context)) is not None:
+            base = _base_image(client, self._base)
+            labels = {_CONTEXT_LABEL: context.digest, _BASE_LABEL: _digest_of(base)}
+            found = None if self._from_scratch else _existing(client, context, labels)
+            if found is not None:
                 progress(f"{found.digest} holds this context already")
                 return found
-            machine = _MACHINES.get(str(client.version()["Arch"]), "x86_64")
             requirements = context.requirements.read_text(encoding="utf-8")
-            _link(self._wheels.collect(requirements, machine=machine, progress=progress), context.folder / WHEELS)
-            return _built(client, context, progress)
+            wheels = self._wheels.collect(requirements, machine=_machine(client), progress=progress)
+            with tempfile.TemporaryFile() as archive:
+                write_sent_context(context, wheels, archive)
+                build = _Build(client, context, archive, str(base.id), progress)
+                built = build.run(nocache=self._from_scratch)
+                digest = settle(client, built, tag=context.tag, labels=labels)
+                # From the engine's cache the second time, now with what a settled image would have been given.
+                digest = digest or build.run(tag=context.tag, labels=labels)
+            return Image(digest=digest, tag=context.tag, labels=client.images.get(digest).labels, reused=False)
         except (APIError, RequestException) as error:
             raise Unavailable(
                 f"The Docker engine stopped answering while it built {context.tag}: {error}. Nothing was released; "
@@ -82,48 +109,77 @@ class DockerImages:
             raise Unavailable(f"No Docker engine answers: {error}. Start one, then try again.") from error
 
 
-def _existing(client: docker.DockerClient, context: BuildContext) -> Image | None:
-    images = client.images.list(filters={"label": f"{_DIGEST_LABEL}={context.digest}"})
-    if not images:
-        return None
-    return Image(digest=str(images[0].id), tag=context.tag, labels=images[0].labels, reused=True)
+class _Build:
+    """One build context on its way to an engine, which may be sent twice."""
 
+    def __init__(
+        self,
+        client: docker.DockerClient,
+        context: BuildContext,
+        archive: Any,
+        base: str,
+        progress: Callable[[str], None],
+    ) -> None:
+        self._client, self._context, self._archive = client, context, archive
+        self._base, self._progress = base, progress
 
-def _built(client: docker.DockerClient, context: BuildContext, progress: Callable[[str], None]) -> Image:
-    tail: deque[str] = deque(maxlen=20)
-    with tempfile.TemporaryFile() as archive:
-        _pack(context.folder, archive)
-        archive.seek(0)
-        lines = client.api.build(
-            fileobj=archive,
+    def run(self, **options: Any) -> str:
+        """Build; the id of what was built. Raises ReleaseRefused with the end of the log."""
+        tail: deque[str] = deque(maxlen=20)
+        self._archive.seek(0)
+        lines = self._client.api.build(
+            fileobj=self._archive,
             custom_context=True,
-            tag=context.tag,
-            labels={_DIGEST_LABEL: context.digest},
+            buildargs={"BASE": self._base},
             # Hermetic: what is not in the context cannot get into the image.
             network_mode="none",
             decode=True,
             rm=True,
             forcerm=True,
+            **options,
         )
+        built = None
         # To its end, error or not: half a stream read keeps its connection open.
-        for text in _texts(lines):
-            tail.append(text)
-            progress(text)
-    if any(text.startswith("error: ") for text in tail):
-        raise _failure(context, tail)
+        for line in lines:
+            built = line.get("aux", {}).get("ID", built)
+            for text in _texts(line):
+                tail.append(text)
+                self._progress(text)
+        if built is None or any(text.startswith("error: ") for text in tail):
+            raise _failure(self._context, tail)
+        return str(built)
+
+
+def _base_image(client: docker.DockerClient, name: str) -> EngineImage:
     try:
-        image = client.images.get(context.tag)
-    except ImageNotFound as error:
-        raise _failure(context, tail) from error
-    return Image(digest=str(image.id), tag=context.tag, labels=image.labels, reused=False)
+        return client.images.get(name)
+    except ImageNotFound:
+        return client.images.pull(name)
 
 
-def _texts(lines: Iterator[Mapping[str, Any]]) -> Iterator[str]:
-    for line in lines:
-        if "error" in line:
-            yield f"error: {line['error']}"
-        elif text := str(line.get("stream", "")).strip():
-            yield text
+def _digest_of(base: EngineImage) -> str:
+    """The digest that a registry knows the base image by; its id, where it came from none."""
+    known = base.attrs.get("RepoDigests") or []
+    return str(known[0]).rpartition("@")[2] if known else str(base.id)
+
+
+def _existing(client: docker.DockerClient, context: BuildContext, labels: Mapping[str, str]) -> Image | None:
+    images = client.images.list(filters={"label": [f"{name}={value}" for name, value in labels.items()]})
+    if not images:
+        return None
+    return Image(digest=str(images[0].id), tag=context.tag, labels=images[0].labels, reused=True)
+
+
+def _machine(client: docker.DockerClient) -> str:
+    architecture = str(client.version()["Arch"])
+    return _MACHINES.get(architecture, architecture)
+
+
+def _texts(line: Mapping[str, Any]) -> Iterator[str]:
+    if "error" in line:
+        yield f"error: {line['error']}"
+    elif text := str(line.get("stream", "")).strip():
+        yield text
 
 
 def _failure(context: BuildContext, tail: deque[str]) -> ReleaseRefused:
@@ -133,32 +189,3 @@ def _failure(context: BuildContext, tail: deque[str]) -> ReleaseRefused:
         tag=context.tag,
         log=list(tail),
     )
-
-
-def _pack(folder: Path, archive: IO[bytes]) -> None:
-    """The context as a tar that depends on its content only: sorted, without owners and times."""
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for path in sorted(folder.rglob("*")):
-            entry = tar.gettarinfo(path, arcname=path.relative_to(folder).as_posix())
-            entry.uid = entry.gid = entry.mtime = 0
-            entry.uname = entry.gname = ""
-            entry.mode = 0o755 if path.is_dir() else 0o644
-            # Wheels are hard links to the cache; the engine wants files.
-            entry.type = tarfile.DIRTYPE if path.is_dir() else tarfile.REGTYPE
-            if path.is_file():
-                entry.size = path.stat().st_size
-                with path.open("rb") as file:
-                    tar.addfile(entry, file)
-            else:
-                tar.addfile(entry)
-
-
-def _link(wheels: Path, folder: Path) -> None:
-    """Give the context its wheels without storing them again, where the disk allows that."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    for wheel in sorted(wheels.iterdir()):
-        try:
-            os.link(wheel, folder / wheel.name)
-        except OSError:
-            shutil.copyfile(wheel, folder / wheel.name)

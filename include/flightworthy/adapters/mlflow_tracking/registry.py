@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ __all__ = ["MlflowRegistry"]
 
 _LONGEST_TAG = 5000
 """Characters that MLflow keeps of a tag's value."""
+_DOCUMENTS = "flightworthy"
+"""The folder among a run's files where documents about its version are. A tag would be too short for a signature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,23 @@ class MlflowRegistry:
     def download(self, version: ModelVersion, folder: Path) -> Path:
         """The version's artifact in ``folder``, verified against the digest in its tags. Raises ArtifactRefused."""
         return self.connection.fetch(version.artifact_uri, folder, digest=version.artifact_digest)
+
+    def attach(self, version: ModelVersion, name: str, content: bytes) -> None:
+        """Keep a document among the files of the version's run, in place of one of that name."""
+        with tempfile.TemporaryDirectory(prefix="flightworthy-attach-") as scratch:
+            path = Path(scratch) / name
+            path.write_bytes(content)
+            with answering(self.connection.uri):
+                self.connection.client.log_artifact(version.run_id, str(path), _DOCUMENTS)
+
+    def attached(self, version: ModelVersion, name: str) -> bytes | None:
+        """A document that was attached, or None."""
+        path = f"{_DOCUMENTS}/{name}"
+        with answering(self.connection.uri), tempfile.TemporaryDirectory(prefix="flightworthy-attached-") as scratch:
+            # Asked for first: each server says in its own way that a file is not there.
+            if path not in {file.path for file in self.connection.client.list_artifacts(version.run_id, _DOCUMENTS)}:
+                return None
+            return Path(self.connection.client.download_artifacts(version.run_id, path, scratch)).read_bytes()
 
     def _ensure_model(self, model: str) -> None:
         try:
