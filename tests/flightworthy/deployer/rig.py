@@ -19,7 +19,7 @@ from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.deployer.daemon import stop_all
 from flightworthy.deployer.servers import ProcessServers, free_port
 from flightworthy.deployer.settings import Settings
-from flightworthy.release import Release, Strategy, outcome, propose, release_id, roll_back
+from flightworthy.release import NO_LIMITS, Release, Strategy, outcome, propose, release_id, roll_back
 
 ROOT = Path(__file__).parents[3]
 TINY = (sys.executable, str(Path(__file__).with_name("tiny_server.py")))
@@ -29,6 +29,7 @@ QUICK = Strategy(
     min_requests=20,
     deadline=timedelta(seconds=20),
     max_error_rate=0.01,
+    limits=NO_LIMITS,
 )
 
 

@@ -41,7 +41,11 @@ class _Locked:
 
 
 def server_requirements(
-    lock: Path, *, machine: str = "x86_64", root: str = "flightworthy[serving,serving-skops]", requires: Requires | None = None
+    lock: Path,
+    *,
+    machine: str = "x86_64",
+    root: str = "flightworthy[serving,serving-skops]",
+    requires: Requires | None = None,
 ) -> str:
     """A requirements file with hashes, for ``machine`` and the image's Python; the same lock gives the same text.
 
