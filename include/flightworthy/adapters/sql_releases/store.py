@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -252,23 +252,16 @@ def _as_limits(told: dict[str, Any] | None) -> Limits:
     """The limits of a strategy; one that was written before there were any is judged as it was then."""
     if told is None:
         return NO_LIMITS
-    slowest = told["max_p99_latency"]
-    return Limits(
-        **{
-            **told,
-            "max_p99_latency": None if slowest is None else timedelta(seconds=slowest),
-            "required": tuple(told["required"]),
-        }
-    )
+    slowest = told.get("max_p99_latency")
+    read = {
+        "max_p99_latency": None if slowest is None else timedelta(seconds=slowest),
+        "required": tuple(told.get("required", NO_LIMITS.required)),
+    }
+    return replace(NO_LIMITS, **{**told, **read})
 
 
 def _in_seconds(told: dict[str, Any]) -> dict[str, Any]:
     """Durations as JSON has them."""
-    return {
-        key: value.total_seconds()
-        if isinstance(value, timedelta)
-        else _in_seconds(value)
-        if isinstance(value, dict)
-        else value
-        for key, value in told.items()
-    }
+    inner = {key: _in_seconds(value) for key, value in told.items() if isinstance(value, dict)}
+    durations = {key: value.total_seconds() for key, value in told.items() if isinstance(value, timedelta)}
+    return {**told, **inner, **durations}
