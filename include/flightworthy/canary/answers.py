@@ -10,7 +10,7 @@ from __future__ import annotations
 from flightworthy.canary.criteria import Seen, extended, unmeasured, weighed
 from flightworthy.canary.odds import either_way
 from flightworthy.canary.ranks import Looks, kolmogorov_smirnov
-from flightworthy.canary.samples import Arm, Bins
+from flightworthy.canary.samples import PREDICTION_BIN, Arm, Bins
 from flightworthy.canary.verdict import Finding
 from flightworthy.release import Strategy
 
@@ -72,13 +72,15 @@ class Shift:
 
     def _compare(self, mine: Bins, theirs: Bins) -> Finding:
         distance, alpha = kolmogorov_smirnov(mine, theirs), self._alpha * self._looks.share()
-        from_training = kolmogorov_smirnov(mine, self._expected).value if self._expected else None
-        apart = distance.value >= self._limit and (from_training is None or from_training >= self._limit)
-        verdict, doubt = weighed(apart, distance.chance, alpha)
-        said = f"its predictions lie {distance.value:.2f} from the champion's"
-        said += "" if from_training is None else f" and {from_training:.2f} from those of its training"
+        moved = distance.moved * PREDICTION_BIN
+        since = kolmogorov_smirnov(mine, self._expected).moved * PREDICTION_BIN if self._expected else None
+        verdict, doubt = weighed(
+            moved >= self._limit and (since is None or since >= self._limit), distance.chance, alpha
+        )
+        said = f"its predictions lie {moved:.2f} from the champion's on average"
+        said += "" if since is None else f", and {since:.2f} from those of its training"
         numbers = {
-            "distance": distance.value, "distance_from_training": from_training, "limit": self._limit,
+            "moved": moved, "moved_since_training": since, "limit": self._limit, "distance": distance.value,
             "units": sum(mine.values()), "champion_units": sum(theirs.values()),
             "chance": distance.chance, "alpha": alpha, "look": self._looks.taken,
         }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Two arms' binned observations compared whole: by ranks (Mann-Whitney) and by distance (Kolmogorov-Smirnov).
+"""Two arms' binned observations compared whole: by ranks (Mann-Whitney) and by distribution (Kolmogorov-Smirnov).
 
 Both are tests for one look; whoever looks again spends a part of the chance of a false alarm each time (``Looks``).
 """
@@ -52,10 +52,16 @@ class Ranks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distance:
-    """The largest difference of the cumulative shares, and the chance of one as large, were the arms alike."""
+    """The largest difference of the cumulative shares, and the chance of one as large, were the arms alike.
+
+    That tells chance and not size: where everybody is answered 0.61 by one arm and 0.62 by the other it is 1. ``moved``
+    is the size.
+    """
 
     value: float
     chance: float
+    moved: float
+    """How far an observation moved on average: the area between the cumulative shares (Wasserstein), in bins."""
 
 
 def mann_whitney(challenger: Bins, champion: Bins) -> Ranks:
@@ -89,15 +95,17 @@ def kolmogorov_smirnov(challenger: Bins, champion: Bins) -> Distance:
     """
     n, m = sum(challenger.values()), sum(champion.values())
     if not n or not m:
-        return Distance(value=0.0, chance=1.0)
+        return Distance(value=0.0, chance=1.0, moved=0.0)
+    places = sorted({*challenger, *champion})
     mine = theirs = 0
-    largest = 0.0
-    for place in sorted({*challenger, *champion}):
+    largest = area = 0.0
+    for place, following in zip(places, [*places[1:], places[-1]], strict=True):
         mine += challenger.get(place, 0)
         theirs += champion.get(place, 0)
-        largest = max(largest, abs(mine / n - theirs / m))
+        apart = abs(mine / n - theirs / m)
+        largest, area = max(largest, apart), area + apart * (following - place)
     root = math.sqrt(n * m / (n + m))
-    return Distance(value=largest, chance=_kolmogorov((root + 0.12 + 0.11 / root) * largest))
+    return Distance(value=largest, chance=_kolmogorov((root + 0.12 + 0.11 / root) * largest), moved=area)
 
 
 def _kolmogorov(reach: float) -> float:

@@ -11,10 +11,23 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["MOST_UNITS", "Arm", "ArmCounts", "ArmSample", "Bins", "latency_bin", "prediction_bin", "quantile"]
+__all__ = [
+    "MOST_UNITS",
+    "PREDICTION_BIN",
+    "Arm",
+    "ArmCounts",
+    "ArmSample",
+    "Bins",
+    "latency_bin",
+    "prediction_bin",
+    "quantile",
+]
 
 MOST_UNITS = 100_000
 """Entities that one arm's sample remembers; later ones are left out, which favours neither arm."""
+
+PREDICTION_BIN = 0.001
+"""The width of a bin of predictions."""
 
 Bins = Mapping[int, int]
 """How many observations fell into each bin."""

@@ -44,7 +44,7 @@ class Limits:
     max_flip_rate: float | None
     """How far the arms' shares of positive answers may lie apart."""
     max_prediction_shift: float | None
-    """How far the arms' predictions may lie apart, as Kolmogorov and Smirnov measure it."""
+    """How far the arms' predictions may lie apart on average."""
     min_positive_share: float | None
     max_positive_share: float | None
     threshold: float

@@ -135,8 +135,8 @@ class ReleasePlan(Section):
     """What 99 of 100 of its requests must not take longer than, whatever the champion takes."""
     max_flip_rate: Share | None = 0.2
     """How far its share of positive answers may lie from the champion's and from that of its training."""
-    max_prediction_shift: Share | None = 0.3
-    """How far the distribution of its predictions may lie from both; 1 is as far as can be."""
+    max_prediction_shift: Share | None = 0.15
+    """How far its predictions may lie from both on average, in probability."""
     min_positive_share: Share | None = None
     """The least share of positive answers, whatever the champion says."""
     max_positive_share: Share | None = None

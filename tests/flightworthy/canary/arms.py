@@ -7,7 +7,7 @@ from flightworthy.release import Limits
 from tests.flightworthy.release_makers import STRATEGY
 
 LIMITS = Limits(
-    max_slowdown=0.1, max_p99_latency=None, max_flip_rate=0.2, max_prediction_shift=0.3,
+    max_slowdown=0.1, max_p99_latency=None, max_flip_rate=0.2, max_prediction_shift=0.15,
     min_positive_share=None, max_positive_share=None, threshold=0.5, required=("errors",),
 )  # fmt: skip
 

@@ -116,6 +116,13 @@ def test_a_challenger_that_is_slower_by_too_little_is_healthy_however_sure_it_is
     assert finding(judged, "latency").numbers["chance"] < 1e-6
 
 
+def test_less_than_a_millisecond_is_no_slowdown_whatever_its_share():
+    """Twice as slow, from 0.4 to 0.8 ms: a server that is asked less often has colder caches."""
+    judged = judge(arm(0, 200, latencies=[0.8] * 200), arm(0, 1800, latencies=[0.4] * 1800), limited())
+    assert judged.verdict is Verdict.HEALTHY
+    assert finding(judged, "latency").numbers["slowdown"] == pytest.approx(1.0, abs=0.05)
+
+
 def test_a_challenger_that_may_be_slower_by_chance_holds():
     """Over the limit, unlikely and not beyond doubt: wait for more requests."""
     slow, usual = [9.0 + 0.5 * (n % 20) for n in range(40)], [6.0 + 0.5 * (n % 24) for n in range(400)]
@@ -173,7 +180,14 @@ def test_predictions_shift_where_every_answer_stays_the_same():
     judged = judge(arm(0, 200, predictions=stuck), arm(0, 200, predictions=NO), limited(), expected=binned(NO))
     assert finding(judged, "flips").verdict is Verdict.HEALTHY
     assert finding(judged, "shift").verdict is Verdict.UNHEALTHY
-    assert "from the champion's and 0.9" in judged.reason
+    assert "its predictions lie 0.20 from the champion's on average, and 0.20 from those of its" in judged.reason
+
+
+def test_predictions_that_hardly_moved_are_healthy_however_surely_they_did():
+    """Everybody is asked the same, and answered 0.61 by one arm and 0.63 by the other."""
+    judged = judge(arm(0, 200, predictions=[0.63] * 200), arm(0, 200, predictions=[0.61] * 200), limited())
+    assert judged.verdict is Verdict.HEALTHY
+    assert finding(judged, "shift").numbers["distance"] == 1.0
 
 
 def test_few_entities_say_nothing_and_hold_only_where_it_is_required():

@@ -153,6 +153,14 @@ def test_the_distance_is_the_textbooks(shift):
     assert found.chance == pytest.approx(expected.pvalue, rel=0.25)
 
 
+def test_how_far_predictions_moved_is_the_wasserstein_distance():
+    """In bins, of which each is 0.001."""
+    rng = np.random.default_rng(8)
+    mine, theirs = rng.integers(0, 900, 300), rng.integers(100, 1000, 2000)
+    found = kolmogorov_smirnov(Counter(mine.tolist()), Counter(theirs.tolist()))
+    assert found.moved == pytest.approx(stats.wasserstein_distance(mine, theirs), rel=1e-9)
+
+
 def test_looks_grow_apart_and_spend_no_more_than_their_whole():
     """Each further look may spend less, and a hold of a month has no more than a few dozen."""
     looks = Looks(first=100)
