@@ -74,9 +74,8 @@ class PredictionTail:
                 text = file.read(size - start)
         except OSError:
             return
-        if start > begun:
-            text = text[text.find(b"\n") + 1 :]  # after a skip the first line is the end of one
-        whole = text[: text.rfind(b"\n") + 1]  # the last line may still be being written
+        # The last line may still be being written; after a skip the first is the end of one, which is no row.
+        whole = text[: text.rfind(b"\n") + 1]
         self._read_to[path] = size - (len(text) - len(whole))
         for line in whole.splitlines():
             if (row := self._row(path, line)) is not None:
