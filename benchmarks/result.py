@@ -57,10 +57,15 @@ class Result:
         return cls(**{**found, "rows": tuple(Row(**each) for each in found["rows"])})
 
 
-def row(what: str, value: float, unit: str, *, at_most: float | None = None) -> Row:
-    """A figure; ``at_most`` is what it should not exceed, judged before it is rounded for the eye."""
-    met = None if at_most is None else value <= at_most
-    reach = None if at_most is None else f"≤ {at_most:g}"
+def row(what: str, value: float, unit: str, *, at_most: float | None = None, at_least: float | None = None) -> Row:
+    """A figure; ``at_most`` or ``at_least`` is what it should reach, judged before it is rounded for the eye."""
+    # Written so that NaN, which compares false with everything, is out of reach.
+    reach: str | None = None
+    met: bool | None = None
+    if at_most is not None:
+        reach, met = f"≤ {at_most:g}", value <= at_most
+    elif at_least is not None:
+        reach, met = f"≥ {at_least:g}", value >= at_least
     return Row(what=what, value=float(f"{value:.6g}"), unit=unit, reach=reach, met=met)
 
 

@@ -63,8 +63,9 @@ def test_what_is_met_follows_from_value_and_reach(path: Path) -> None:
         if each["reach"] is None:
             assert each["met"] is None
         else:
-            limit = float(re.fullmatch(r"≤ ([\d.]+)", each["reach"])[1])  # type: ignore[index]
-            assert each["met"] == (each["value"] <= limit)
+            bound, limit = re.fullmatch(r"([≤≥]) ([\d.]+)", each["reach"]).groups()  # type: ignore[union-attr]
+            value = each["value"]
+            assert each["met"] == (value <= float(limit) if bound == "≤" else value >= float(limit))
 
 
 def test_every_benchmark_left_its_result_and_nothing_else_did() -> None:
@@ -109,11 +110,14 @@ def test_a_figure_is_judged_before_it_is_rounded() -> None:
     """2.004 is shown as 2, and is more than 2 all the same."""
     assert row("ratio", 2.004, "times", at_most=2).met is False
     assert row("ratio", 2.0, "times", at_most=2).met is True
+    assert row("found", 84.9996, "%", at_least=85).met is False
+    assert row("found", 85.0, "%", at_least=85).met is True
 
 
 def test_a_figure_that_is_no_number_meets_nothing() -> None:
     """Missing evidence is a no."""
     assert row("ratio", float("nan"), "times", at_most=2).met is False
+    assert row("found", float("nan"), "%", at_least=2).met is False
 
 
 def test_a_machine_is_described_and_not_identified() -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from flightworthy.release import (
+    NO_LIMITS,
     Cause,
     Observation,
     Release,
@@ -22,6 +23,7 @@ STRATEGY = Strategy(
     min_requests=30,
     deadline=timedelta(seconds=60),
     max_error_rate=0.01,
+    limits=NO_LIMITS,
 )
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from flightworthy.errors import Conflict, ReleaseRefused
 from flightworthy.release import (
+    NO_LIMITS,
     Phase,
     Strategy,
     entered,
@@ -210,7 +211,8 @@ def test_steps_that_do_not_grow_to_all_traffic_are_refused(steps):
     """So that no release ends in between, or goes back and forth."""
     with pytest.raises(ReleaseRefused, match="give growing percentages that end at 100"):
         Strategy(
-            steps=steps, bake_time=timedelta(0), min_requests=1, deadline=timedelta(minutes=1), max_error_rate=0.1
+            steps=steps, bake_time=timedelta(0), min_requests=1, deadline=timedelta(minutes=1), max_error_rate=0.1,
+            limits=NO_LIMITS,
         )  # fmt: skip
 
 
@@ -218,7 +220,8 @@ def test_a_strategy_that_needs_no_request_is_refused():
     """It would turn the absence of traffic into a pass."""
     with pytest.raises(ReleaseRefused, match="that nobody used"):
         Strategy(
-            steps=(100,), bake_time=timedelta(0), min_requests=0, deadline=timedelta(minutes=1), max_error_rate=0.1
+            steps=(100,), bake_time=timedelta(0), min_requests=0, deadline=timedelta(minutes=1), max_error_rate=0.1,
+            limits=NO_LIMITS,
         )  # fmt: skip
 
 

@@ -55,6 +55,36 @@ def changed(before: str, after: str) -> str:
     return GOOD.replace(before, after)
 
 
+@pytest.mark.parametrize(
+    "written, told",
+    [
+        ("max_slowdown: 10", "release.max_slowdown=10: must be between 0% and 100%"),
+        ("max_p99_latency: 250", "release.max_p99_latency=250: needs a unit"),
+        ("required: [latency, colour]", "release.required[1]=colour: "),
+        ("required: []", "release.required: must not be empty"),
+        ("required: [latency]\n  max_slowdown: null", "release: required names latency, which max_slowdown: null"),
+        (
+            "required: [predictions]\n  max_flip_rate: null\n  max_prediction_shift: null",
+            "release: required names predictions, of which nothing is judged",
+        ),
+        ("min_positive_share: 30%\n  max_positive_share: 20%", "release: min_positive_share must be less than"),
+    ],
+)
+def test_what_a_canary_is_judged_by_must_make_sense(refused: Refused, written: str, told: str) -> None:
+    """A limit that nothing passes, or evidence that nobody looks at, is a mistake and no strategy."""
+    assert told in refused(f"{GOOD}  {written}\n")
+
+
+def test_a_criterion_may_be_left_out(tmp_path: Path) -> None:
+    """``null`` is not judged."""
+    (tmp_path / "churn").mkdir()
+    (tmp_path / "churn" / "model.yaml").write_text(f"{GOOD}  max_slowdown: null\n  max_p99_latency: 250ms\n")
+    plan = load(tmp_path / "churn", {}).release
+    assert plan.max_slowdown is None
+    assert plan.max_p99_latency is not None
+    assert plan.max_p99_latency.total_seconds() == 0.25
+
+
 def test_a_good_file_is_accepted(tmp_path: Path) -> None:
     """The file that the tests below break is accepted as it is."""
     (tmp_path / "churn").mkdir()
@@ -112,7 +142,8 @@ def test_05_an_unknown_key_that_resembles_nothing_is_answered_with_the_known_one
     """Better a list than a wild guess."""
     assert refused(GOOD + "  zzz: 1\n") == (
         "model.yaml:19: release.zzz: unknown key; known are "
-        "target, steps, bake_time, min_requests, deadline, max_error_rate, golden_requests"
+        "target, steps, bake_time, min_requests, deadline, max_error_rate, max_slowdown, max_p99_latency, "
+        "max_flip_rate, max_prediction_shift, min_positive_share, max_positive_share, required, golden_requests"
     )
 
 

@@ -20,7 +20,10 @@ from flightworthy.spec import METRICS, Spec
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = (DOCS / "model-yaml.md").read_text(encoding="utf-8")
 COMMAND_LINE = (DOCS / "command-line.md").read_text(encoding="utf-8")
-SHARES = ("dataset.validation", "dataset.holdout", "drift.drifted_share", "release.max_error_rate")
+SHARES = (
+    "dataset.validation", "dataset.holdout", "drift.drifted_share", "release.max_error_rate", "release.max_slowdown",
+    "release.max_flip_rate",
+)  # fmt: skip
 MARKS = {"features": ".*", "gates": "[]"}
 
 
@@ -81,12 +84,12 @@ def written(key: str, field: FieldInfo) -> str:
         return str(default).lower()
     if key in SHARES:
         return f"{default:.0%}"
-    return str(list(default)) if isinstance(default, tuple) else str(default)
+    return f"[{', '.join(map(str, default))}]" if isinstance(default, tuple) else str(default)
 
 
 def test_no_key_is_in_the_reference_that_is_not_in_the_code() -> None:
     """What was removed from the code is removed from the docs."""
-    told = set(re.findall(r"^\| `([a-z_.*\[\]]+)` \|", REFERENCE.partition("## suite.yaml")[0], re.MULTILINE))
+    told = set(re.findall(r"^\| `([a-z0-9_.*\[\]]+)` \|", REFERENCE.partition("## suite.yaml")[0], re.MULTILINE))
     assert told == {key for key, _ in keys(Spec)}
 
 

@@ -1,63 +1,118 @@
-"""What each arm attempted and failed since a step began, from counters that began with the server."""
+"""What each arm attempted, failed, took and answered since a step began, and what the judge makes of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from flightworthy.adapters.envoy_router import ModelView, SlotView
-from flightworthy.canary import ArmCounts
+from flightworthy.adapters.prediction_tail import PredictionTail, predictions_in_training
+from flightworthy.canary import Arm, ArmCounts, ArmSample, Bins, Judge, Judgement, binned, no_metrics
 from flightworthy.deployer.projection import other
-from flightworthy.release import Deployment
+from flightworthy.release import Deployment, Release
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Start:
-    generation: int
-    at: datetime
-    challenger: SlotView
-    champion: SlotView
+_LOG_PAUSE = timedelta(milliseconds=250)
+"""Between two looks into the log, which a server writes about twice a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bake:
-    """How long a step has served, and its counts. Without a router's word all three are None."""
+    """How long a step has served, None before the router confirmed it; and the verdict so far."""
 
-    time: timedelta | None = None
-    challenger: ArmCounts | None = None
-    champion: ArmCounts | None = None
+    time: timedelta | None
+    judgement: Judgement
+
+
+@dataclass(slots=True, kw_only=True)
+class _Step:
+    """One step of one release, from the moment that the router confirmed it."""
+
+    generation: int
+    at: datetime
+    challenger: SlotView
+    champion: SlotView
+    judge: Judge
+    tail: PredictionTail
+    read_at: datetime
+    samples: dict[str, ArmSample] = field(default_factory=dict)
+
+    def arm(self, release: str | None, was: SlotView, seen: SlotView) -> Arm:
+        counts = ArmCounts(attempts=seen.attempts - was.attempts, errors=seen.errors - was.errors)
+        return Arm(counts=counts, sample=self.samples.setdefault(release or "", ArmSample()))
+
+    def read_log(self, now: datetime, threshold: float) -> None:
+        """Add what the servers wrote since the last look to the arms' samples."""
+        if now - self.read_at < _LOG_PAUSE:
+            return
+        self.read_at = now
+        for row in self.tail.read():
+            sample = self.samples.setdefault(row.release, ArmSample())
+            sample.add_prediction(row.unit, row.prediction, threshold=threshold)
+            if row.latency_ms is not None:
+                sample.add_latency(row.latency_ms)
 
 
 class Baking:
-    """Remembers where each model's step began. A restarted deployer begins its bake again: later, never sooner."""
+    """Remembers each model's step and its evidence. A restarted deployer begins its bake again: later, never sooner.
 
-    def __init__(self) -> None:
-        self._starts: dict[str, _Start] = {}
+    ``predictions`` is the folder of the prediction logs.
+    """
 
-    def look(self, row: Deployment, view: ModelView, now: datetime) -> Bake:
+    def __init__(self, predictions: Path) -> None:
+        self._predictions = predictions
+        self._steps: dict[str, _Step] = {}
+
+    def look(self, row: Deployment, release: Release, view: ModelView, now: datetime) -> Bake:
         """The bake of the row's step as of ``now``; it begins when the router confirms the row's split."""
         slot = row.slot_of(row.challenger)
         if slot is None or view.route is None or view.route.generation != row.generation:
-            return Bake()
+            return _no_bake()
         challenger, champion = view.slots[slot], view.slots[other(slot)]
         if challenger is None or champion is None:
-            return Bake()
-        start = self._starts.get(row.model)
-        if start is None or start.generation != row.generation or _began_anew(start, challenger, champion):
-            start = _Start(generation=row.generation, at=now, challenger=challenger, champion=champion)
-            self._starts[row.model] = start
-        return Bake(
-            time=now - start.at,
-            challenger=_since(start.challenger, challenger),
-            champion=_since(start.champion, champion),
+            return _no_bake()
+        step = self._steps.get(row.model)
+        if step is None or step.generation != row.generation or _began_anew(step, challenger, champion):
+            step = self._begin(row, release, challenger, champion, now)
+        step.read_log(now, release.strategy.limits.threshold)
+        baked_time = now - step.at
+        judgement = step.judge.look(
+            step.arm(row.challenger, step.challenger, challenger),
+            step.arm(row.champion, step.champion, champion),
+            is_over=baked_time >= release.strategy.bake_time,
         )
+        return Bake(time=baked_time, judgement=judgement)
+
+    def _begin(
+        self, row: Deployment, release: Release, challenger: SlotView, champion: SlotView, now: datetime
+    ) -> _Step:
+        step = _Step(
+            generation=row.generation,
+            at=now,
+            challenger=challenger,
+            champion=champion,
+            judge=Judge(release.strategy, expected=_expected(release)),
+            tail=PredictionTail(self._predictions / row.model, started_at=now),
+            read_at=now,
+        )
+        self._steps[row.model] = step
+        return step
 
 
-def _began_anew(start: _Start, challenger: SlotView, champion: SlotView) -> bool:
+def _no_bake() -> Bake:
+    return Bake(time=None, judgement=no_metrics())
+
+
+def _began_anew(step: _Step, challenger: SlotView, champion: SlotView) -> bool:
     """Whether counters restarted: another server in a slot, or another router."""
-    pairs = ((start.challenger, challenger), (start.champion, champion))
+    pairs = ((step.challenger, challenger), (step.champion, champion))
     return any((was.host, was.port) != (seen.host, seen.port) or seen.attempts < was.attempts for was, seen in pairs)
 
 
-def _since(was: SlotView, seen: SlotView) -> ArmCounts:
-    return ArmCounts(attempts=seen.attempts - was.attempts, errors=seen.errors - was.errors)
+def _expected(release: Release) -> Bins | None:
+    """What the challenger answered in training, where its strategy has a use for it."""
+    limits = release.strategy.limits
+    if limits.max_flip_rate is None and limits.max_prediction_shift is None:
+        return None
+    found = predictions_in_training(Path(release.artifact_uri) / "model")
+    return None if found is None else binned(found)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Literal
 
-from flightworthy.canary import ArmCounts, Judgement, Verdict, glance, judge
+from flightworthy.canary import Judgement, Verdict
 from flightworthy.release import Deployment, Phase, Release
 
 Kind = Literal["advanced", "promoted", "rolled_back", "withdrawn"]
@@ -26,7 +26,7 @@ class Sight:
     """What is known of a challenger at one moment.
 
     ``waited_time`` runs since this deployer first saw the row as it is: nobody is late because no deployer was there.
-    ``baked_time`` runs since the router confirmed the step; None before.
+    ``baked_time`` runs since the router confirmed the step; None before. ``judgement`` is None where nothing is judged.
     """
 
     has_server: bool
@@ -36,8 +36,7 @@ class Sight:
     rehearsal: Rehearsal | None
     waited_time: timedelta
     baked_time: timedelta | None
-    challenger: ArmCounts | None
-    champion: ArmCounts | None
+    judgement: Judgement | None
     failures: int
 
 
@@ -84,16 +83,19 @@ def _while_canary(row: Deployment, release: Release, sight: Sight) -> Move | Non
     if not sight.has_server:
         reason = f"its server ended while it had {row.challenger_share} % of traffic"
         return Move(kind="withdrawn", reason=reason, quotes_log=True)
+    judgement = sight.judgement
+    if judgement is None:
+        return None
     baked = sight.baked_time is not None and sight.baked_time >= release.strategy.bake_time
-    strategy = release.strategy
-    judgement = judge(sight.challenger, sight.champion, strategy) if baked else glance(sight.challenger, strategy)
     if judgement.verdict is Verdict.UNHEALTHY:
         return Move(kind="withdrawn", reason=judgement.reason, evidence=_written(judgement))
-    if judgement.verdict is Verdict.HEALTHY:
+    # Automation may only abort early, never promote early.
+    if judgement.verdict is Verdict.HEALTHY and baked:
         return _onwards(release, step=row.step + 1, reason=judgement.reason, evidence=_written(judgement))
     if sight.waited_time > release.strategy.deadline:
         held = release.strategy.deadline.total_seconds()
-        reason = f"inconclusive after {held:g} s at {row.challenger_share} %: {judgement.reason}"
+        why = judgement.reason if judgement.verdict is Verdict.INCONCLUSIVE else "it did not serve its bake time"
+        reason = f"inconclusive after {held:g} s at {row.challenger_share} %: {why}"
         return Move(kind="withdrawn", reason=reason, evidence=_written(judgement))
     return None
 

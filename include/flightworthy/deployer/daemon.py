@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from flightworthy.adapters.local_processes import LocalProcesses
 from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.deployer.aliases import AliasKeeper, registry_maker
+from flightworthy.deployer.baking import Baking
 from flightworthy.deployer.containers import ContainerServers
 from flightworthy.deployer.errands import Errands
 from flightworthy.deployer.reconcile import Pace, Reconciler
@@ -81,6 +82,7 @@ class Deployer:
             router=self._router,
             upkeep=self._upkeep,
             errands=self._errands,
+            baking=Baking(settings.predictions),
             aliases=self._aliases,
             clock=lambda: datetime.now(UTC),
         )

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from flightworthy.adapters.envoy_router import ModelPlan, ModelView, RouterView
 from flightworthy.deployer.aliases import AliasKeeper
-from flightworthy.deployer.baking import Bake, Baking
+from flightworthy.deployer.baking import Baking
 from flightworthy.deployer.course import Move, Rehearsal, Sight, next_move
 from flightworthy.deployer.errands import Errands
 from flightworthy.deployer.golden import rehearse
@@ -60,9 +60,9 @@ class Reconciler:
     router: Router
     upkeep: Upkeep
     errands: Errands
+    baking: Baking
     aliases: AliasKeeper | None
     clock: Callable[[], datetime]
-    _baking: Baking = field(default_factory=Baking, init=False)
     _rehearsals: dict[str, Rehearsal] = field(default_factory=dict, init=False)
     _releases: dict[str, Release] = field(default_factory=dict, init=False)
     _observed: dict[str, Observation] = field(default_factory=dict, init=False)
@@ -75,7 +75,9 @@ class Reconciler:
         rows = self.store.deployments()
         servers = self.upkeep.look(view)
         if view is None:
-            self._tend(rows, servers, None)
+            # Without the router's word a canary has no evidence: it holds, and its deadline goes on.
+            held = [self._move(row, servers, _EMPTY) if row.phase is Phase.CANARY else row for row in rows]
+            self._tend(held, servers, None)
             return Pace.URGENT
         for row in rows:
             self._note_health(row, view.models.get(row.model, _EMPTY))
@@ -146,16 +148,15 @@ class Reconciler:
         slot = row.slot_of(release.id) or "b"
         place = Place(release=release.id, slot=slot)
         server = servers.get(place)
-        bake = self._baking.look(row, view, self.clock()) if row.phase is Phase.CANARY else Bake()
+        bake = self.baking.look(row, release, view, self.clock()) if row.phase is Phase.CANARY else None
         return Sight(
             has_server=server is not None,
             refusal=self.upkeep.refusal(place),
             is_healthy=is_healthy(row, slot, view),
             rehearsal=self._rehearsal(release, server) if row.phase is not Phase.CANARY else None,
             waited_time=self.clock() - self._first_seen(row),
-            baked_time=bake.time,
-            challenger=bake.challenger,
-            champion=bake.champion,
+            baked_time=None if bake is None else bake.time,
+            judgement=None if bake is None else bake.judgement,
             failures=self.upkeep.failures(place),
         )
 

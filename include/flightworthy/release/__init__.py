@@ -6,7 +6,10 @@ deployer's work.
 """
 
 from flightworthy.release.rows import (
+    NO_LIMITS,
+    Criterion,
     Deployment,
+    Limits,
     Observation,
     Outcome,
     Phase,
@@ -31,8 +34,11 @@ from flightworthy.release.transitions import (
 from flightworthy.release.verbs import arrived, conflict, outcome, propose, roll_back
 
 __all__ = [
+    "NO_LIMITS",
     "Cause",
+    "Criterion",
     "Deployment",
+    "Limits",
     "Observation",
     "Outcome",
     "Phase",

@@ -31,6 +31,35 @@ class Phase(StrEnum):
     """A former champion is being started again to take over; it has no traffic yet."""
 
 
+Criterion = Literal["errors", "latency", "predictions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """By what else than errors a canary is judged. Shares are 0 to 1; None is a criterion that is not asked for."""
+
+    max_slowdown: float | None
+    """How much slower than the champion, at the median."""
+    max_p99_latency: timedelta | None
+    max_flip_rate: float | None
+    """How far the arms' shares of positive answers may lie apart."""
+    max_prediction_shift: float | None
+    """How far the arms' predictions may lie apart on average."""
+    min_positive_share: float | None
+    max_positive_share: float | None
+    threshold: float
+    """The probability from which an answer counts as positive."""
+    required: tuple[Criterion, ...]
+    """Criteria without whose evidence no step is healthy; others count where there is evidence."""
+
+
+NO_LIMITS = Limits(
+    max_slowdown=None, max_p99_latency=None, max_flip_rate=None, max_prediction_shift=None,
+    min_positive_share=None, max_positive_share=None, threshold=0.5, required=("errors",),
+)  # fmt: skip
+"""Judged by errors alone, as every release was that was proposed before there was more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
     """How a challenger earns traffic.
@@ -44,6 +73,7 @@ class Strategy:
     min_requests: int
     deadline: timedelta
     max_error_rate: float
+    limits: Limits
 
     def __post_init__(self) -> None:
         grows = all(low < high for low, high in zip(self.steps, self.steps[1:], strict=False))

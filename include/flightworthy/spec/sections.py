@@ -107,6 +107,7 @@ def _growing_to_all_traffic(steps: tuple[int, ...]) -> tuple[int, ...]:
     return steps
 
 
+Criterion = Literal["errors", "latency", "predictions"]
 Step = Annotated[int, Field(ge=1, le=100)]
 Steps = Annotated[
     tuple[Step, ...], BeforeValidator(sequence_of), Field(min_length=1), AfterValidator(_growing_to_all_traffic)
@@ -128,6 +129,20 @@ class ReleasePlan(Section):
     """A step without a healthy verdict after this long is withdrawn."""
     max_error_rate: Share = 0.01
     """Share of failed attempts above which the challenger is withdrawn."""
+    max_slowdown: Share | None = 0.1
+    """How much slower than the champion it may be, at the median."""
+    max_p99_latency: Duration | None = None
+    """What 99 of 100 of its requests must not take longer than, whatever the champion takes."""
+    max_flip_rate: Share | None = 0.2
+    """How far its share of positive answers may lie from the champion's and from that of its training."""
+    max_prediction_shift: Share | None = 0.15
+    """How far its predictions may lie from both on average, in probability."""
+    min_positive_share: Share | None = None
+    """The least share of positive answers, whatever the champion says."""
+    max_positive_share: Share | None = None
+    """The largest."""
+    required: Annotated[tuple[Criterion, ...], BeforeValidator(sequence_of), Field(min_length=1)] = ("errors",)
+    """Evidence without which a step holds; what else is named here counts where there is any."""
     golden_requests: Annotated[int, Field(ge=1, le=1000)] = 20
     """Requests replayed against the challenger before it gets traffic."""
 
@@ -135,6 +150,16 @@ class ReleasePlan(Section):
     def _leave_time_to_bake(self) -> ReleasePlan:
         if self.deadline <= self.bake_time:
             raise problem("deadline must be longer than bake_time, or no step could ever end well")
+        return self
+
+    @model_validator(mode="after")
+    def _require_what_is_judged(self) -> ReleasePlan:
+        if "latency" in self.required and self.max_slowdown is None:
+            raise problem("required names latency, which max_slowdown: null leaves out; give max_slowdown a share")
+        if "predictions" in self.required and self.max_flip_rate is None and self.max_prediction_shift is None:
+            raise problem("required names predictions, of which nothing is judged; give max_flip_rate a share")
+        if (self.min_positive_share or 0.0) >= (1.0 if self.max_positive_share is None else self.max_positive_share):
+            raise problem("min_positive_share must be less than max_positive_share: nothing would pass")
         return self
 
 

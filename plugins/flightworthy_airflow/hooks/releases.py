@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flightworthy.adapters.docker_images import DockerImages
     from flightworthy.image import BuildContext, Image
     from flightworthy.registry import ModelVersion
-    from flightworthy.release import Release
+    from flightworthy.release import Limits, Release
     from flightworthy.spec import Spec
     from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
     from flightworthy_airflow.hooks.mlflow import MlflowHook
@@ -153,7 +153,24 @@ def release_of(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, number: i
             min_requests=plan.min_requests,
             deadline=plan.deadline,
             max_error_rate=plan.max_error_rate,
+            limits=_limits(spec),
         ),
+    )
+
+
+def _limits(spec: Spec) -> Limits:
+    from flightworthy.release import Limits
+
+    plan = spec.release
+    return Limits(
+        max_slowdown=plan.max_slowdown,
+        max_p99_latency=plan.max_p99_latency,
+        max_flip_rate=plan.max_flip_rate,
+        max_prediction_shift=plan.max_prediction_shift,
+        min_positive_share=plan.min_positive_share,
+        max_positive_share=plan.max_positive_share,
+        threshold=spec.evaluation.threshold,
+        required=plan.required,
     )
 
 

@@ -1,13 +1,16 @@
+import json
 import multiprocessing
 import sqlite3
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from flightworthy import ledger
 from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.errors import Conflict, LedgerBroken, Unavailable
-from flightworthy.release import Cause, draft, requested
-from tests.flightworthy.release_makers import NOW, proposed, serving
+from flightworthy.release import NO_LIMITS, Cause, draft, requested
+from tests.flightworthy.release_makers import NOW, STRATEGY, proposed, release, serving
 
 
 @pytest.fixture
@@ -20,6 +23,27 @@ def store(url):
     kept = SqlReleases(url)
     yield kept
     kept.close()
+
+
+def test_a_strategy_comes_back_as_it_was_written(store):
+    """Durations and lists included; what it was proposed with is what it is judged by."""
+    limits = replace(
+        NO_LIMITS, max_slowdown=0.1, max_p99_latency=timedelta(milliseconds=250), required=("errors", "latency")
+    )  # fmt: skip
+    written = replace(release(1), strategy=replace(STRATEGY, limits=limits))
+    store.add_release(written)
+    assert store.release(written.id) == written
+
+
+def test_a_strategy_from_before_there_were_limits_is_judged_by_errors(url, store):
+    """An old release is read, and held to what held when it was proposed."""
+    store.add_release(release(1))
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        (told,) = connection.execute("SELECT strategy FROM release").fetchone()
+        before = {key: value for key, value in json.loads(told).items() if key != "limits"}
+        connection.execute("UPDATE release SET strategy = ?", (json.dumps(before),))
+    connection.close()
+    assert store.release(release(1).id).strategy == replace(STRATEGY, limits=NO_LIMITS)
 
 
 def propose_once(url, number, start, results):

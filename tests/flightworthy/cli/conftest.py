@@ -16,6 +16,7 @@ import pytest
 from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.cli.main import main
 from flightworthy.release import (
+    NO_LIMITS,
     Cause,
     Deployment,
     Observation,
@@ -32,7 +33,12 @@ from flightworthy.release import (
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 STRATEGY = Strategy(
-    steps=(100,), bake_time=timedelta(), min_requests=1, deadline=timedelta(minutes=1), max_error_rate=0.01
+    steps=(100,),
+    bake_time=timedelta(),
+    min_requests=1,
+    deadline=timedelta(minutes=1),
+    max_error_rate=0.01,
+    limits=NO_LIMITS,
 )
 
 

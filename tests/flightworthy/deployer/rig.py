@@ -14,12 +14,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
+
 from flightworthy.adapters.local_processes import LocalProcesses
 from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.deployer.daemon import stop_all
 from flightworthy.deployer.servers import ProcessServers, free_port
 from flightworthy.deployer.settings import Settings
-from flightworthy.release import Release, Strategy, outcome, propose, release_id, roll_back
+from flightworthy.release import NO_LIMITS, Release, Strategy, outcome, propose, release_id, roll_back
 
 ROOT = Path(__file__).parents[3]
 TINY = (sys.executable, str(Path(__file__).with_name("tiny_server.py")))
@@ -29,6 +31,7 @@ QUICK = Strategy(
     min_requests=20,
     deadline=timedelta(seconds=20),
     max_error_rate=0.01,
+    limits=NO_LIMITS,
 )
 
 
@@ -58,7 +61,7 @@ class Rig:
             f"sys.exit(run(Settings(home=Path({str(told.home)!r}), database_url={told.database_url!r}, "
             f"router_port={told.router_port}, router_admin_port={told.router_admin_port}, "
             f"server_command={told.server_command!r}, server_environ={dict(told.server_environ)!r}, "
-            f"drain_time=timedelta(seconds=0.3), "
+            f"drain_time=timedelta(seconds=0.3), router_is_ours={told.router_is_ours}, "
             f"verifying_keys=tuple(Path(key) for key in {[str(key) for key in told.verifying_keys]!r}))))"
         )
         environ = {**os.environ, "PYTHONPATH": str(ROOT / "include")}
@@ -85,7 +88,7 @@ class Rig:
     def log(self):
         return (self.settings.home / "deployer.log").read_text()
 
-    def release(self, version, *, model="m", strategy=QUICK, golden=None, **behaviour):
+    def release(self, version, *, model="m", strategy=QUICK, golden=None, training=None, **behaviour):
         behaviour = {"prediction": 0.5, **behaviour}
         digest = f"{version:>08}" + "0" * 56
         folder = self.settings.home / "releases" / model / str(version)
@@ -94,6 +97,8 @@ class Rig:
         (artifact / "behaviour.json").write_text(json.dumps(behaviour))
         expected = behaviour["prediction"] if golden is None else golden
         (artifact / "golden.json").write_text(json.dumps({"rows": [{"x": 1}] * 3, "predictions": [expected] * 3}))
+        if training is not None:
+            pd.DataFrame({"prediction": training}).to_parquet(artifact / "reference.parquet")
         return Release(
             id=release_id(model, str(version), digest), model=model, version=str(version), target="process",
             artifact_uri=str(folder), artifact_digest=digest, image_digest=None, bundle={}, strategy=strategy,

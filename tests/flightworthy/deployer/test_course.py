@@ -2,7 +2,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
-from flightworthy.canary import ArmCounts
+from flightworthy.canary import Arm, ArmCounts, ArmSample, Judge
 from flightworthy.deployer.course import Rehearsal, Sight, next_move
 from flightworthy.deployer.golden import compare
 from flightworthy.release import Phase, entered, promoted, requested
@@ -12,14 +12,17 @@ from tests.flightworthy.release_makers import NOW, STRATEGY, proposed, release, 
 PASSED = Rehearsal(passed=True, reason="all 20 golden requests answered as in training")
 READY = Sight(
     has_server=True, refusal=None, is_healthy=True, rehearsal=PASSED, waited_time=timedelta(seconds=1), baked_time=None,
-    challenger=None, champion=None, failures=0,
+    judgement=None, failures=0,
 )  # fmt: skip
-BAKED = replace(
-    READY,
-    baked_time=timedelta(seconds=4),
-    challenger=ArmCounts(attempts=100, errors=0),
-    champion=ArmCounts(attempts=900, errors=0),
-)
+
+
+def judged(attempts, errors):
+    mine, theirs = ArmCounts(attempts=attempts, errors=errors), ArmCounts(attempts=900, errors=0)
+    arms = [Arm(counts=counts, sample=ArmSample()) for counts in (mine, theirs)]
+    return Judge(STRATEGY).look(*arms, is_over=True)
+
+
+BAKED = replace(READY, baked_time=timedelta(seconds=4), judgement=judged(100, 0))
 
 
 def starting():
@@ -85,17 +88,24 @@ def test_a_step_is_not_left_before_its_bake_time():
 
 def test_an_outright_failure_is_withdrawn_before_the_bake_time_is_over():
     """Automation may abort early."""
-    failing = replace(BAKED, baked_time=timedelta(seconds=0.2), challenger=ArmCounts(attempts=5, errors=5))
+    failing = replace(BAKED, baked_time=timedelta(seconds=0.2), judgement=judged(5, 5))
     assert next_move(canary(), release(2), failing).kind == "withdrawn"
 
 
 def test_no_verdict_holds_and_is_withdrawn_at_the_deadline():
     """Never promoted."""
-    unused = replace(BAKED, challenger=ArmCounts(attempts=3, errors=0))
+    unused = replace(BAKED, judgement=judged(3, 0))
     assert next_move(canary(), release(2), unused) is None
     move = next_move(canary(), release(2), replace(unused, waited_time=timedelta(seconds=61)))
     assert move.kind == "withdrawn"
     assert move.reason.startswith("inconclusive after 60 s at 10 %: 3 attempts")
+
+
+def test_a_step_that_never_served_its_bake_time_is_withdrawn_at_the_deadline():
+    """The router never confirmed it for long enough: what was seen of it is no reason to go on."""
+    late = replace(BAKED, baked_time=timedelta(seconds=1), waited_time=timedelta(seconds=61))
+    move = next_move(canary(), release(2), late)
+    assert (move.kind, move.reason) == ("withdrawn", "inconclusive after 60 s at 10 %: it did not serve its bake time")
 
 
 def test_a_challenger_whose_server_died_with_traffic_is_withdrawn():

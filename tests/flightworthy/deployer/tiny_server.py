@@ -1,6 +1,8 @@
 """A model server that does what ``behaviour.json`` in its artifact says; it takes the options of the real one.
 
-Keys: ``prediction``; ``error_rate``, the share of requests answered 500; ``crashes`` at start; ``hangs`` on requests.
+Keys: ``prediction``; ``error_rate``, the share of requests answered 500; ``crashes`` at start; ``hangs`` on requests;
+``delay``, seconds before each answer. Answers are in the prediction log as the real server writes them, and their
+latency too unless ``is_old``.
 """
 
 import argparse
@@ -9,6 +11,8 @@ import json
 import random
 import signal
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 
@@ -30,15 +34,29 @@ def answer(line, body, may_fail, behaviour, draining):
 
 async def read(reader):
     """One request: its first line, empty at the end of the connection, its body, and whether it may be failed."""
-    line, length, may_fail = await reader.readline(), 0, True
+    line, length, may_fail, entity = await reader.readline(), 0, True, None
     while line and (header := await reader.readline()) not in (b"\r\n", b""):
         if line.startswith(b"POST"):
             sys.stdout.write(header.decode())
         may_fail = may_fail and b"rehearsal" not in header.lower()
         if header.lower().startswith(b"content-length:"):
             length = int(header.split(b":")[1])
+        if header.lower().startswith(b"x-entity-id:"):
+            entity = header.split(b":")[1].strip().decode()
     sys.stdout.flush()
-    return line, await reader.readexactly(length), may_fail
+    return line, await reader.readexactly(length), may_fail, entity
+
+
+def logged(told, behaviour, entity, began):
+    """A line of the prediction log."""
+    row = {
+        "at": datetime.now(UTC).isoformat(), "request_id": f"{time.monotonic_ns()}", "entity": entity,
+        "release": told.release, "version": told.version, "arm": told.arm, "features": {"x": 1},
+        "prediction": behaviour["prediction"],
+    }  # fmt: skip
+    if not behaviour.get("is_old"):
+        row["latency_ms"] = (time.perf_counter() - began) * 1000
+    return json.dumps(row) + "\n"
 
 
 async def main():
@@ -47,13 +65,22 @@ async def main():
     if behaviour.get("crashes"):
         sys.exit("cannot load this model")
     draining = asyncio.Event()
+    folder = Path(told.predictions) / told.model
+    folder.mkdir(parents=True, exist_ok=True)
+    log = (folder / f"{told.release}-{told.port}.jsonl").open("a", buffering=1)
 
     async def serve(reader, writer):
         try:
             while (request := await read(reader))[0]:
-                if behaviour.get("hangs") and request[0].startswith(b"POST"):
+                line, body, may_fail, entity = request
+                began = time.perf_counter()
+                if behaviour.get("hangs") and line.startswith(b"POST"):
                     await asyncio.sleep(60)
-                status, content = answer(*request, behaviour, draining)
+                if behaviour.get("delay") and line.startswith(b"POST"):
+                    await asyncio.sleep(behaviour["delay"])
+                status, content = answer(line, body, may_fail, behaviour, draining)
+                if line.startswith(b"POST") and status == 200 and may_fail:
+                    log.write(logged(told, behaviour, entity, began))
                 sent = json.dumps(content).encode()
                 head = f"HTTP/1.1 {status} X\r\nx-flightworthy-release: {told.release}\r\n"
                 writer.write(f"{head}content-length: {len(sent)}\r\n\r\n".encode() + sent)

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from flightworthy.adapters.sql_releases.tables import (
     settle_sqlite,
 )
 from flightworthy.errors import ReleaseRefused, Unavailable
-from flightworthy.release import Deployment, Observation, Phase, Release, Strategy, conflict
+from flightworthy.release import NO_LIMITS, Deployment, Limits, Observation, Phase, Release, Strategy, conflict
 
 Row = sa.RowMapping
 
@@ -230,11 +230,7 @@ def _as_deployment(row: Row) -> Deployment:
 
 def _release_values(release: Release) -> dict[str, Any]:
     kept = {field.name: getattr(release, field.name) for field in fields(release)}
-    strategy = {
-        **asdict(release.strategy),
-        "bake_time": release.strategy.bake_time.total_seconds(),
-        "deadline": release.strategy.deadline.total_seconds(),
-    }
+    strategy = _in_seconds(asdict(release.strategy))
     return {**kept, "bundle": json.dumps(dict(release.bundle), sort_keys=True), "strategy": json.dumps(strategy)}
 
 
@@ -247,5 +243,25 @@ def _as_release(row: Row) -> Release:
         min_requests=told["min_requests"],
         deadline=timedelta(seconds=told["deadline"]),
         max_error_rate=told["max_error_rate"],
+        limits=_as_limits(told.get("limits")),
     )
     return Release(**{**values, "bundle": json.loads(values["bundle"]), "strategy": strategy})
+
+
+def _as_limits(told: dict[str, Any] | None) -> Limits:
+    """The limits of a strategy; one that was written before there were any is judged as it was then."""
+    if told is None:
+        return NO_LIMITS
+    slowest = told.get("max_p99_latency")
+    read = {
+        "max_p99_latency": None if slowest is None else timedelta(seconds=slowest),
+        "required": tuple(told.get("required", NO_LIMITS.required)),
+    }
+    return replace(NO_LIMITS, **{**told, **read})
+
+
+def _in_seconds(told: dict[str, Any]) -> dict[str, Any]:
+    """Durations as JSON has them."""
+    inner = {key: _in_seconds(value) for key, value in told.items() if isinstance(value, dict)}
+    durations = {key: value.total_seconds() for key, value in told.items() if isinstance(value, timedelta)}
+    return {**told, **inner, **durations}
