@@ -44,6 +44,8 @@ class Places:
     """The folders and files of one stack, under ``home``."""
 
     home: Path
+    release_database: str | None = None
+    """A URL, where releases are not to be kept in SQLite under ``home``."""
 
     @property
     def airflow(self) -> Path:
@@ -71,7 +73,7 @@ class Places:
 
     @property
     def database(self) -> str:
-        return f"sqlite:///{self.home / 'flightworthy.db'}"
+        return self.release_database or f"sqlite:///{self.home / 'flightworthy.db'}"
 
     def make(self) -> None:
         """Make every folder; those with secrets and databases are for their owner only."""

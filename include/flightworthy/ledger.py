@@ -27,6 +27,7 @@ class Draft:
 
     ``from_release`` and ``to_release`` say which release the model goes by, or would go by, before and after: a
     proposal goes from the champion to the challenger, a withdrawal from the challenger back to the champion.
+    ``share`` is the challenger's part of the traffic after it, in percent; None in entries of before it was told.
     """
 
     model: str
@@ -38,6 +39,7 @@ class Draft:
     generation: int
     reason: str
     evidence: tuple[str, ...] = ()
+    share: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class Entry:
     evidence: tuple[str, ...]
     previous_hash: str
     hash: str
+    share: int | None
 
 
 def digest_of(entry: Entry) -> str:
@@ -73,6 +76,9 @@ def digest_of(entry: Entry) -> str:
         "evidence": list(entry.evidence),
         "previous_hash": entry.previous_hash,
     }
+    if entry.share is not None:
+        # Entries of 0.1 told none, and their hashes hold as they are.
+        content["share"] = entry.share
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -89,6 +95,7 @@ def chain(draft: Draft, *, seq: int, previous_hash: str) -> Entry:
         "generation": draft.generation,
         "reason": draft.reason,
         "evidence": draft.evidence,
+        "share": draft.share,
         "previous_hash": previous_hash,
     }
     unsealed = Entry(**content, hash="")  # type: ignore[arg-type]

@@ -41,6 +41,7 @@ COMMANDS = {
     "history": "show every decision about a model, and whether the ledger holds",
     "rollback": "serve the previous release again",
     "quarantine": "show which partitions were refused, and why",
+    "database": "make or upgrade the tables of the release database, or look at them",
     "deployer": "run the daemon that serves the models and steers the traffic",
 }
 
@@ -170,6 +171,15 @@ def _quarantine(command: argparse.ArgumentParser) -> None:
     _json(listing)
 
 
+def _database(command: argparse.ArgumentParser) -> None:
+    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+    for verb, summary in (
+        ("upgrade", "bring the tables to the form that this version uses; without it whoever comes first does"),
+        ("check", "say whether they have it, and change nothing (exit code 1 if not)"),
+    ):
+        _json(verbs.add_parser(verb, help=summary, description=summary))
+
+
 def _deployer(command: argparse.ArgumentParser) -> None:
     command.add_argument("--stop-all", action="store_true", help="end the deployer, its router and its model servers")
     _json(command)
@@ -182,6 +192,7 @@ _ARGUMENTS = {
     "history": _history,
     "rollback": _rollback,
     "quarantine": _quarantine,
+    "database": _database,
     "deployer": _deployer,
 }
 

@@ -5,19 +5,19 @@ Its own end disturbs nobody: servers and router run on, and the next deployer fi
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from flightworthy.adapters.local_processes import LocalProcesses
 from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.deployer.aliases import AliasKeeper, registry_maker
+from flightworthy.deployer.alone import alone, alone_in_folder
 from flightworthy.deployer.containers import ContainerServers
 from flightworthy.deployer.errands import Errands
 from flightworthy.deployer.reconcile import Pace, Reconciler
@@ -40,13 +40,16 @@ _PAUSE: Mapping[Pace, timedelta] = {
 
 
 def run(settings: Settings) -> int:
-    """Deploy until SIGTERM or SIGINT; the exit code. Raises Conflict if another deployer works in the same folder."""
+    """Deploy until SIGTERM or SIGINT; the exit code.
+
+    Raises Conflict if another deployer works in the same folder, or on the same database where it can tell.
+    """
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
-    with _only_one(settings):
+    with alone(settings) as stay_alone:
         log.info("deployer_started home=%s router_port=%s", settings.home, settings.router_port)
-        Deployer(settings).work(stopping)
+        Deployer(settings).work(stopping, stay_alone)
     log.info("deployer_stopped home=%s", settings.home)
     return 0
 
@@ -54,7 +57,7 @@ def run(settings: Settings) -> int:
 def stop_all(settings: Settings) -> None:
     """End the deployer of this folder, then its router, then its servers. Requests are answered no more."""
     _end_deployer(settings)
-    with _only_one(settings):
+    with alone_in_folder(settings):
         processes = LocalProcesses()
         Router(settings, processes).stop()
         for kind in server_kinds(settings, processes).values():
@@ -84,11 +87,18 @@ class Deployer:
         )
         self._rows: list[Deployment] = []
         self._passed_at = float("-inf")
+        self._alone_at = time.monotonic()
         self._pace = Pace.URGENT
 
-    def work(self, stopping: threading.Event) -> None:
-        """Make passes until told to stop. A pass that fails is told, and made again."""
+    def work(self, stopping: threading.Event, stay_alone: Callable[[], None]) -> None:
+        """Make passes until told to stop. A pass that fails is told, and made again.
+
+        ``stay_alone`` is asked now and then, and raises Conflict where another deployer has taken over.
+        """
         while not stopping.is_set():
+            if time.monotonic() - self._alone_at > _FULL_PASS.total_seconds():
+                stay_alone()
+                self._alone_at = time.monotonic()
             try:
                 if self._is_due():
                     self._passed_at = time.monotonic()
@@ -128,39 +138,12 @@ def server_kinds(settings: Settings, processes: LocalProcesses) -> ServersByTarg
     }
 
 
-@contextmanager
-def _only_one(settings: Settings) -> Iterator[None]:
-    """Hold the folder's lock. It only prevents duelling; what is right comes from the compare-and-swap."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with settings.lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict(
-                f"another deployer (pid {_holder(settings)}) works in {settings.home}; "
-                "leave it be, or end it with `flightworthy deployer --stop-all`",
-                home=str(settings.home),
-                pid=_holder(settings),
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-        file.truncate(0)
-
-
-def _holder(settings: Settings) -> int | None:
-    with suppress(OSError, ValueError):
-        return int(settings.lock.read_text())
-    return None
-
-
 def _end_deployer(settings: Settings) -> None:
     """Ask the deployer that holds the lock to end, and wait until it has let go."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
-            with _only_one(settings):
+            with alone_in_folder(settings):
                 return
         except Conflict as held:
             if (pid := held.facts["pid"]) is not None:

@@ -5,6 +5,7 @@ Decisions are pure functions from row to row (``transitions``). The verbs write 
 deployer's work.
 """
 
+from flightworthy.release.healing import Healing, HealingKind
 from flightworthy.release.rows import (
     Deployment,
     Observation,
@@ -33,6 +34,8 @@ from flightworthy.release.verbs import arrived, conflict, outcome, propose, roll
 __all__ = [
     "Cause",
     "Deployment",
+    "Healing",
+    "HealingKind",
     "Observation",
     "Outcome",
     "Phase",

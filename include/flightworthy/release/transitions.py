@@ -94,6 +94,7 @@ def draft(before: Deployment, after: Deployment, action: Action, cause: Cause) -
         generation=after.generation,
         reason=cause.reason,
         evidence=cause.evidence,
+        share=after.challenger_share,
     )
 
 
