@@ -44,8 +44,6 @@ class Places:
     """The folders and files of one stack, under ``home``."""
 
     home: Path
-    release_database: str | None = None
-    """A URL, where releases are not to be kept in SQLite under ``home``."""
 
     @property
     def airflow(self) -> Path:
@@ -73,7 +71,9 @@ class Places:
 
     @property
     def database(self) -> str:
-        return self.release_database or f"sqlite:///{self.home / 'flightworthy.db'}"
+        """SQLite in the home, unless somebody put the URL of another database among the secrets."""
+        other = self.secrets / "release_database"
+        return other.read_text().strip() if other.exists() else f"sqlite:///{self.home / 'flightworthy.db'}"
 
     def make(self) -> None:
         """Make every folder; those with secrets and databases are for their owner only."""

@@ -44,10 +44,9 @@ class Stack:
         plugins: Path = ROOT / "plugins",
         parts: Sequence[str] = ALL,
         preload: bool = True,
-        release_database: str | None = None,
         announce: Callable[[str], None] = lambda text: print(text, flush=True),
     ) -> None:
-        self.places = Places(home=home.resolve(), release_database=release_database)
+        self.places = Places(home=home.resolve())
         method: StartMethod = "forkserver" if preload else "fork"
         self.settings = Settings(
             places=self.places, dags=dags.resolve(), plugins=plugins.resolve(), start_method=method

@@ -47,10 +47,13 @@ def story(tmp_path_factory: pytest.TempPathFactory, release_database: str | None
     """The ground: Airflow's tables, the servers, and the connections that lead to them."""
     folder = tmp_path_factory.mktemp("scenarios")
     migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+    if release_database is not None:
+        (folder / "home" / "secrets").mkdir(parents=True)
+        (folder / "home" / "secrets" / "release_database").write_text(release_database)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FLIGHTWORTHY_MODELS", str(quick_models(folder)))
         migrating = subprocess.Popen(migrate, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        with Stack(folder / "home", parts=("mlflow", "deployer"), release_database=release_database) as stack:
+        with Stack(folder / "home", parts=("mlflow", "deployer")) as stack:
             told = stack.settings.flightworthy() | stack.settings.airflow()
             for name, value in told.items():
                 if name.startswith(("FLIGHTWORTHY_", "AIRFLOW_CONN_")):

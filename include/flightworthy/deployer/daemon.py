@@ -20,6 +20,7 @@ from flightworthy.deployer.aliases import AliasKeeper, registry_maker
 from flightworthy.deployer.alone import alone, alone_in_folder
 from flightworthy.deployer.containers import ContainerServers
 from flightworthy.deployer.errands import Errands
+from flightworthy.deployer.healings import Healings
 from flightworthy.deployer.reconcile import Pace, Reconciler
 from flightworthy.deployer.router import Router
 from flightworthy.deployer.servers import ProcessServers, Servers, ServersByTarget
@@ -72,11 +73,15 @@ class Deployer:
     def __init__(self, settings: Settings) -> None:
         processes = LocalProcesses()
         self._store = SqlReleases(settings.database_url)
-        self._router = Router(settings, processes)
+        healings = Healings(self._store, lambda: datetime.now(UTC))
+        self._router = Router(settings, processes, healings)
         self._errands = Errands()
-        self._upkeep = Upkeep(server_kinds(settings, processes), self._errands, drain_time=settings.drain_time)
+        kinds = server_kinds(settings, processes)
+        self._upkeep = Upkeep(kinds, self._errands, drain_time=settings.drain_time, healings=healings)
         make_registry = registry_maker(settings.tracking_uri)
-        self._aliases = AliasKeeper(self._store, make_registry) if make_registry is not None else None
+        self._aliases = (
+            AliasKeeper(self._store, make_registry, healings=healings) if make_registry is not None else None
+        )
         self._reconciler = Reconciler(
             store=self._store,
             router=self._router,

@@ -6,6 +6,7 @@ deployer's work.
 """
 
 from flightworthy.release.healing import Healing, HealingKind
+from flightworthy.release.proof import Proof, prove_all, proven
 from flightworthy.release.rows import (
     Deployment,
     Observation,
@@ -39,6 +40,7 @@ __all__ = [
     "Observation",
     "Outcome",
     "Phase",
+    "Proof",
     "Release",
     "ReleaseStore",
     "Slot",
@@ -51,6 +53,8 @@ __all__ = [
     "outcome",
     "promoted",
     "propose",
+    "prove_all",
+    "proven",
     "release_id",
     "requested",
     "returned",

@@ -9,6 +9,7 @@ from flightworthy.errors import Conflict, ReleaseRefused
 from flightworthy.ledger import Entry
 from flightworthy.release.rows import Deployment, Outcome, Phase, Release, ReleaseStore
 from flightworthy.release.transitions import Cause, draft, requested, returned, way_back_from, withdrawn
+from flightworthy.secrecy import masked
 
 
 def propose(
@@ -38,8 +39,11 @@ def roll_back(
     """Go back to the previous release, or to the release ``to``; the row as it stands after.
 
     While a challenger is on its course this withdraws it. To a warm release it is one change of the row; a cold one is
-    started again first (phase ``returning``), and the champion serves until it is healthy.
+    started again first (phase ``returning``), and the champion serves until it is healthy. Raises ReleaseRefused,
+    having changed nothing, where it cannot be started, or the reason holds what looks like a secret.
     """
+    if masked(reason) != reason:
+        raise _tells_a_secret(model)
     row = store.deployment(model)
     if row.challenger is not None:
         return _call_off(store, row, to, Cause(actor=actor, reason=reason, at=now))
@@ -138,6 +142,14 @@ def _busy(row: Deployment, wanted: str) -> Conflict:
         model=row.model,
         challenger=row.challenger,
         found=row.generation,
+    )
+
+
+def _tells_a_secret(model: str) -> ReleaseRefused:
+    return ReleaseRefused(
+        f"{model} was left alone: the reason holds what looks like a password, a token or a key, and the ledger keeps "
+        "it for ever. Say it without, and change the secret if it was one.",
+        model=model,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -119,9 +119,28 @@ def verify(entries: Iterable[Entry], *, head: str | None = None) -> int:
         last_hash = entry.hash
     if head is not None and head != last_hash:
         raise _broken(
-            count + 1, f"the newest entries are missing: the chain ends at entry {count}, the head is another"
+            count + 1,
+            f"the newest entries are missing, or entry {count} was replaced: the chain ends at entry {count}, "
+            "the head is another",
         )
     return count
+
+
+def verify_evidence(entries: Iterable[Entry], body_of: Callable[[str], str | None]) -> int:
+    """See that what each decision rests on is there and is what it was; the number of bodies if so.
+
+    Raises LedgerBroken that names the first entry whose evidence was changed or removed.
+    """
+    seen: set[str] = set()
+    for entry in entries:
+        for digest in entry.evidence:
+            body = body_of(digest)
+            if body is None:
+                raise _broken(entry.seq, f"the evidence {digest[:12]} of entry {entry.seq} was removed")
+            if hashlib.sha256(body.encode()).hexdigest() != digest:
+                raise _broken(entry.seq, f"the evidence {digest[:12]} of entry {entry.seq} was changed")
+            seen.add(digest)
+    return len(seen)
 
 
 def instant(at: datetime) -> str:
