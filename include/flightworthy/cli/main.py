@@ -43,6 +43,7 @@ COMMANDS = {
     "ledger": "prove that no decision was changed, or export them all for an auditor",
     "rollback": "serve the previous release again",
     "quarantine": "show which partitions were refused, and why",
+    "prune": "throw away what retention lets go: images, folders and versions that nobody needs",
     "database": "make or upgrade the tables of the release database, or look at them",
     "deployer": "run the daemon that serves the models and steers the traffic",
 }
@@ -198,6 +199,12 @@ def _quarantine(command: argparse.ArgumentParser) -> None:
     _json(listing)
 
 
+def _prune(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; all models if none is given")
+    command.add_argument("--dry-run", action="store_true", help="only say what would go, and why")
+    _json(command)
+
+
 def _database(command: argparse.ArgumentParser) -> None:
     verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
     for verb, summary in (
@@ -220,6 +227,7 @@ _ARGUMENTS = {
     "ledger": _ledger,
     "rollback": _rollback,
     "quarantine": _quarantine,
+    "prune": _prune,
     "database": _database,
     "deployer": _deployer,
 }

@@ -21,10 +21,12 @@ from flightworthy.deployer.alone import alone, alone_in_folder
 from flightworthy.deployer.containers import ContainerServers
 from flightworthy.deployer.errands import Errands
 from flightworthy.deployer.healings import Healings
+from flightworthy.deployer.pruning import DailyPruning
 from flightworthy.deployer.reconcile import Pace, Reconciler
 from flightworthy.deployer.router import Router
 from flightworthy.deployer.servers import ProcessServers, Servers, ServersByTarget
 from flightworthy.deployer.settings import Settings
+from flightworthy.deployer.stock import Stock
 from flightworthy.deployer.upkeep import Upkeep
 from flightworthy.errors import Conflict, FlightworthyError
 from flightworthy.release import Deployment
@@ -82,6 +84,8 @@ class Deployer:
         self._aliases = (
             AliasKeeper(self._store, make_registry, healings=healings) if make_registry is not None else None
         )
+        self._stock = Stock(self._store, kinds, lambda: datetime.now(UTC))
+        self._pruning = DailyPruning(self._store, settings, lambda: datetime.now(UTC))
         self._reconciler = Reconciler(
             store=self._store,
             router=self._router,
@@ -108,6 +112,8 @@ class Deployer:
                 if self._is_due():
                     self._passed_at = time.monotonic()
                     self._pace = self._reconciler.reconcile()
+                    self._stock.tend(self._rows)
+                    self._pruning.tend()
             except FlightworthyError as error:
                 log.warning("pass_failed reason=%s", error.message)
                 stopping.wait(0.5)
@@ -116,7 +122,8 @@ class Deployer:
                 log.exception("pass_broke")
                 stopping.wait(1.0)
             stopping.wait(_PAUSE[self._pace].total_seconds())
-        self._errands.close()
+        for beside in (self._errands, self._stock, self._pruning):
+            beside.close()
         if self._aliases is not None:
             self._aliases.close()
         self._store.close()

@@ -31,6 +31,10 @@ class Settings:
     server_command: tuple[str, ...] = (sys.executable, "-m", "flightworthy.serving")
     server_environ: Mapping[str, str] = field(default_factory=dict)
     drain_time: timedelta = timedelta(seconds=1)
+    models: Path = Path("include/models")
+    """Where the models' retention is read."""
+    prunes_itself: bool = False
+    """Whether the deployer throws away once a day what retention lets go."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], cwd: Path) -> Settings:
@@ -46,6 +50,8 @@ class Settings:
             tracking_uri=environ.get("MLFLOW_TRACKING_URI") or None,
             envoy=Path(envoy) if envoy else None,
             router_is_ours=environ.get("FLIGHTWORTHY_ROUTER", "own") != "elsewhere",
+            models=cwd / (environ.get("FLIGHTWORTHY_MODELS") or "include/models"),
+            prunes_itself=environ.get("FLIGHTWORTHY_PRUNING", "daily") != "off",
             server_environ={name: environ[name] for name in _PASSED_ON if name in environ},
         )
 

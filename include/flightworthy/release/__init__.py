@@ -7,6 +7,7 @@ deployer's work.
 
 from flightworthy.release.healing import Healing, HealingKind
 from flightworthy.release.proof import Proof, prove_all, proven
+from flightworthy.release.rebuilding import how_to_rebuild
 from flightworthy.release.rows import (
     Deployment,
     Observation,
@@ -50,6 +51,7 @@ __all__ = [
     "conflict",
     "draft",
     "entered",
+    "how_to_rebuild",
     "outcome",
     "promoted",
     "propose",

@@ -7,6 +7,7 @@ from typing import Literal
 
 from flightworthy.errors import Conflict, ReleaseRefused
 from flightworthy.ledger import Entry
+from flightworthy.release.rebuilding import cannot_start
 from flightworthy.release.rows import Deployment, Outcome, Phase, Release, ReleaseStore
 from flightworthy.release.transitions import Cause, draft, requested, returned, way_back_from, withdrawn
 from flightworthy.secrecy import masked
@@ -29,6 +30,9 @@ def propose(
     ended = outcome(store, release.id)
     if ended is not None and not again:
         raise _ended_before(release, ended)
+    if release.id in store.missing() and row.slot_of(release.id) is None:
+        # It was packaged anew, since its image or its folder had gone; the content is what its name says.
+        store.restock(release)
     after = requested(row, release.id, now)
     return store.swap(row, after, draft(row, after, "proposed", Cause(actor=actor, reason=reason, at=now)))
 
@@ -55,7 +59,10 @@ def roll_back(
     if (found := store.release(target)).model != model:
         raise ReleaseRefused(f"{target} is a release of {found.model}, not of {model}", release=target, model=model)
     seen = store.observation(model)
-    if row.slot_of(target) is None or seen is None or target not in seen.healthy:
+    is_warm = row.slot_of(target) is not None and seen is not None and target in seen.healthy
+    if not is_warm and (why := store.missing().get(target)) is not None:
+        raise cannot_start(row, found, why)
+    if not is_warm:
         after = requested(row, target, now, phase=Phase.RETURNING)
         return store.swap(row, after, draft(row, after, "returning", Cause(actor=actor, reason=reason, at=now)))
     after = returned(row, target, way_back_from(store.history(model), target), now)

@@ -94,3 +94,20 @@ def test_a_release_without_an_image_cannot_run_as_a_container(tmp_path):
     with pytest.raises(ReleaseRefused, match="run containerize"):
         ContainerServers(rig.settings, DockerContainers()).start(replace(rig.release(1), target="container"), "a")
     rig.store.close()
+
+
+def test_an_image_that_was_removed_is_known_to_be_missing_and_one_in_use_is_not_removed(engine, image, tmp_path):
+    """By digest; removing what is gone already is harmless."""
+    rig, containers = Rig(tmp_path), DockerContainers()
+    servers = ContainerServers(rig.settings, containers)
+    here = replace(rig.release(1), target="container", image_digest=image)
+    gone = replace(rig.release(2), target="container", image_digest="sha256:" + "0" * 64)
+    assert servers.lacking([here, gone]) == {gone.id: "the Docker engine has no image sha256:000000000000 any more"}
+    assert containers.remove_image(gone.image_digest) is True
+    standing = engine.containers.create(image)
+    try:
+        assert containers.remove_image(image) is False
+        assert servers.lacking([here]) == {}
+    finally:
+        standing.remove(force=True)
+    rig.store.close()
