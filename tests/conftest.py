@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mlflow_server import running_mlflow
 from tests.postgres import Postgres, running_postgres
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,6 +35,13 @@ os.environ.update(
 def pytest_sessionfinish() -> None:
     """Leave nothing behind."""
     shutil.rmtree(AIRFLOW, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real MLflow server for all tests that want one; its address."""
+    with running_mlflow(tmp_path_factory.mktemp("mlflow")) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,8 @@ COMMANDS = {
     "ledger": "prove that no decision was changed, or export them all for an auditor",
     "rollback": "serve the previous release again",
     "quarantine": "show which partitions were refused, and why",
+    "reproduce": "train a version again from what was recorded, and say whether it is the same",
+    "diff": "show what differs between two versions: data, parameters, code, packages, metrics, decision",
     "prune": "throw away what retention lets go: images, folders and versions that nobody needs",
     "database": "make or upgrade the tables of the release database, or look at them",
     "deployer": "run the daemon that serves the models and steers the traffic",
@@ -199,6 +201,23 @@ def _quarantine(command: argparse.ArgumentParser) -> None:
     _json(listing)
 
 
+def _reproduce(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("version", type=_count, metavar="VERSION", help="the number of the version in MLflow")
+    command.add_argument(
+        "--environment", choices=("recorded", "current"), default="recorded",
+        help="whose packages: those of the recorded lock, installed anew where they differ (default), or those of now",
+    )  # fmt: skip
+    _json(command)
+
+
+def _diff(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("one", type=_count, metavar="V1")
+    command.add_argument("other", type=_count, metavar="V2")
+    _json(command)
+
+
 def _prune(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; all models if none is given")
     command.add_argument("--dry-run", action="store_true", help="only say what would go, and why")
@@ -227,6 +246,8 @@ _ARGUMENTS = {
     "ledger": _ledger,
     "rollback": _rollback,
     "quarantine": _quarantine,
+    "reproduce": _reproduce,
+    "diff": _diff,
     "prune": _prune,
     "database": _database,
     "deployer": _deployer,
