@@ -41,8 +41,8 @@ def agreement(recorded: Sequence[float], remade: Sequence[float], *, threshold: 
     pairs = list(zip(recorded, remade, strict=True))
     return Agreement(
         rows=len(pairs),
-        # Not `was != now`, so that NaN differs from everything: no evidence is no agreement.
-        different=sum(not was == now for was, now in pairs),  # noqa: SIM201
+        # NaN differs from everything, itself too: no evidence is no agreement.
+        different=sum(was != now for was, now in pairs),
         largest=max((abs(was - now) for was, now in pairs), default=0.0),
         flipped=sum((was >= threshold) != (now >= threshold) for was, now in pairs),
     )

@@ -190,6 +190,35 @@ def test_no_character_of_an_export_can_be_changed(data):
         read_export((text[:place] + character + text[place + 1 :]).split("\n"))
 
 
+@pytest.mark.parametrize(
+    "was, now",
+    [
+        ('"reason":', '"reason":"what a reader sees first","reason":'),
+        ('"seq":1', '"seq": 1'),
+        ('"seq":1', '"approved_by":"nobody","seq":1'),
+        ('"format":1', '"format":2'),
+        ("+00:00", "+0000"),
+    ],
+)
+def test_an_export_is_written_in_one_way(was, now):
+    """A key twice, a blank more, a field of one's own, another version: not what we wrote, whatever it means."""
+    store = MemoryReleases()
+    judged(store)
+    text = "\n".join(exported(store.entries, store.evidence))
+    assert was in text
+    with pytest.raises(LedgerBroken, match="is not written as an export writes it"):
+        read_export(text.replace(was, now, 1).split("\n"))
+
+
+def test_the_head_of_an_export_says_how_many_entries_there_are():
+    """Its number is as little to be changed as its hash."""
+    store = MemoryReleases()
+    judged(store)
+    *lines, head = exported(store.entries, store.evidence)
+    with pytest.raises(LedgerBroken, match="it has 2 entries, and its head is that of 3"):
+        read_export([*lines, head.replace('"seq":2', '"seq":3')])
+
+
 @pytest.mark.parametrize("cut", [0, 1, 3, -1])
 def test_an_export_that_was_cut_off_is_not_taken(cut):
     """At its end or its beginning."""

@@ -61,6 +61,11 @@ def read_export(lines: Iterable[str]) -> Exported:
             head = told
     if head is None:
         raise LedgerBroken("the export ends without its head: its last lines were cut off", seq=len(entries) + 1)
+    if head["seq"] != len(entries):
+        raise LedgerBroken(
+            f"the export does not hold: it has {len(entries)} entries, and its head is that of {head['seq']}.",
+            seq=len(entries) + 1,
+        )
     verify(entries, head=str(head["hash"]))
     verify_evidence(entries, bodies.get)
     return Exported(
@@ -82,6 +87,8 @@ def _told(number: int, line: str) -> dict[str, Any]:
     try:
         told = json.loads(text)
         fits = isinstance(told, dict) and told.keys() == _FIELDS.get(str(told.get("kind"))) and _line(told) == text
+        if fits and told["kind"] == "ledger":
+            fits = told["format"] == _FORMAT
         if fits and told["kind"] == "entry":
             fits = sorted(told["bodies"]) == sorted(set(told["evidence"])) and instant(_at(told)) == told["at"]
     except (ValueError, TypeError, AttributeError) as error:
