@@ -71,7 +71,9 @@ class Places:
 
     @property
     def database(self) -> str:
-        return f"sqlite:///{self.home / 'flightworthy.db'}"
+        """SQLite in the home, unless somebody put the URL of another database among the secrets."""
+        other = self.secrets / "release_database"
+        return other.read_text().strip() if other.exists() else f"sqlite:///{self.home / 'flightworthy.db'}"
 
     def make(self) -> None:
         """Make every folder; those with secrets and databases are for their owner only."""

@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
+
+from tests.mlflow_server import running_mlflow
+from tests.postgres import Postgres, running_postgres
 
 ROOT = Path(__file__).resolve().parents[1]
 AIRFLOW = Path(tempfile.mkdtemp(prefix="flightworthy-tests-airflow-"))
@@ -29,3 +35,26 @@ os.environ.update(
 def pytest_sessionfinish() -> None:
     """Leave nothing behind."""
     shutil.rmtree(AIRFLOW, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real MLflow server for all tests that want one; its address."""
+    with running_mlflow(tmp_path_factory.mktemp("mlflow")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL server for all tests that want one."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Gives URLs of new empty databases; each test that uses it runs on SQLite and on PostgreSQL."""
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        return server.new_database
+    return lambda: f"sqlite:///{tmp_path / 'flightworthy.db'}"

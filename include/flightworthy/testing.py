@@ -8,13 +8,14 @@ import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from flightworthy.artifact import seal, verify
 from flightworthy.errors import ReleaseRefused
 from flightworthy.ledger import GENESIS, Draft, Entry, chain
 from flightworthy.registry import Alias, ModelVersion
-from flightworthy.release import Deployment, Observation, Release, conflict
+from flightworthy.release import Deployment, Healing, Observation, Release, conflict
 from flightworthy.training import TrainingOrder, TrainingRun
 
 __all__ = ["MemoryRegistry", "MemoryReleases", "MemoryRuns"]
@@ -138,6 +139,8 @@ class MemoryReleases:
     seen: dict[str, Observation] = field(default_factory=dict)
     bodies: dict[str, str] = field(default_factory=dict)
     claims: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    healed: list[Healing] = field(default_factory=list)
+    gone: dict[str, str] = field(default_factory=dict)
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def deployment(self, model: str) -> Deployment:
@@ -148,6 +151,16 @@ class MemoryReleases:
 
     def add_release(self, release: Release) -> None:
         self.proposed.setdefault(release.id, release)
+
+    def restock(self, release: Release) -> None:
+        if self.gone.pop(release.id, None) is None:
+            raise ReleaseRefused(f"{release.id} is not missing; it is left as it is", release=release.id)
+        self.proposed[release.id] = replace(
+            self.proposed[release.id],
+            target=release.target,
+            artifact_uri=release.artifact_uri,
+            image_digest=release.image_digest,
+        )
 
     def release(self, release_id: str) -> Release:
         if release_id not in self.proposed:
@@ -178,6 +191,21 @@ class MemoryReleases:
 
     def observation(self, model: str) -> Observation | None:
         return self.seen.get(model)
+
+    def note_healing(self, healing: Healing) -> None:
+        self.healed.append(healing)
+
+    def healings(self, model: str, *, limit: int) -> list[Healing]:
+        return [healing for healing in self.healed if healing.model in (model, None)][-limit:]
+
+    def note_missing(self, found: Mapping[str, str | None], *, at: datetime) -> None:
+        for release, why in found.items():
+            self.gone.pop(release, None)
+            if why is not None:
+                self.gone[release] = why
+
+    def missing(self) -> dict[str, str]:
+        return dict(self.gone)
 
     def keep_evidence(self, body: str) -> str:
         digest = hashlib.sha256(body.encode()).hexdigest()

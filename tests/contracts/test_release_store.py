@@ -8,17 +8,20 @@ import pytest
 from flightworthy import ledger
 from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.errors import Conflict, ReleaseRefused
-from flightworthy.release import Cause, Observation, draft, promoted, requested
+from flightworthy.release import Cause, Healing, Observation, draft, promoted, requested
 from flightworthy.testing import MemoryReleases
-from tests.flightworthy.release_makers import NOW, proposed, release, serving
+from tests.flightworthy.release_makers import NOW, in_canary, proposed, release, serving
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def store(request, tmp_path):
     if request.param == "memory":
         yield MemoryReleases()
         return
-    kept = SqlReleases(f"sqlite:///{tmp_path / 'deeper' / 'flightworthy.db'}")
+    if request.param == "sqlite":
+        kept = SqlReleases(f"sqlite:///{tmp_path / 'deeper' / 'flightworthy.db'}")
+    else:
+        kept = SqlReleases(request.getfixturevalue("postgres").new_database())
     yield kept
     kept.close()
 
@@ -134,3 +137,47 @@ def test_a_partition_is_claimed_by_the_first_run_and_stays_its_own(store):
     assert store.claim("churn", "2026-01-05", "d1", "run 2") == "run 1"
     assert store.claim("churn", "2026-01-05", "d1", "run 1") == "run 1"
     assert store.claim("churn", "2026-01-05", "d2", "run 2") == "run 2"
+
+
+def test_an_entry_tells_the_share_that_it_gave(store):
+    """None before the canary, the step's share in it, none after: the ledger alone answers what served."""
+    serving(store, 1)
+    in_canary(store, 2, share=10)
+    assert [entry.share for entry in store.history("churn")] == [0, 0, 0, 10]
+
+
+def test_healings_are_kept_beside_the_decisions(store):
+    """The newest of a model and of what all models share, oldest first; the ledger is as it was."""
+    row = serving(store, 1)
+    for model, what in (("churn", "first"), ("claims", "not asked for"), (None, "the router"), ("churn", "last")):
+        store.note_healing(Healing(model=model, at=NOW, kind="server", what=what))
+    assert [healing.what for healing in store.healings("churn", limit=10)] == ["first", "the router", "last"]
+    assert [healing.what for healing in store.healings("churn", limit=1)] == ["last"]
+    assert store.healings("churn", limit=1)[0].at == NOW
+    assert store.deployment("churn") == row
+    assert len(store.history()) == 2
+
+
+def test_what_cannot_be_started_is_known_until_it_can_be(store):
+    """Each with the reason that was found last."""
+    store.note_missing({"churn-1": "no image", "churn-2": "no folder"}, at=NOW)
+    store.note_missing({"churn-1": None, "churn-2": "neither", "churn-3": None}, at=NOW)
+    assert store.missing() == {"churn-2": "neither"}
+
+
+def test_a_missing_release_is_served_from_where_it_was_packaged_again(store):
+    """Place and image are new; what it is made of is what it was."""
+    store.add_release(release(1))
+    store.note_missing({release(1).id: "no image"}, at=NOW)
+    again = replace(release(1), target="container", image_digest="sha256:new", bundle={"code_commit": "other"})
+    store.restock(again)
+    assert store.release(release(1).id) == replace(again, bundle=release(1).bundle)
+    assert store.missing() == {}
+
+
+def test_a_release_that_can_be_started_is_never_exchanged_under_its_name(store):
+    """What serves, or may, stays what was vetted."""
+    store.add_release(release(1))
+    with pytest.raises(ReleaseRefused, match="is not missing"):
+        store.restock(replace(release(1), image_digest="sha256:other"))
+    assert store.release(release(1).id) == release(1)

@@ -36,8 +36,8 @@ def release(version, *, model="churn"):
     )  # fmt: skip
 
 
-def proposed(store, version, **options):
-    return propose(store, release(version), actor="ada", reason="new data", now=NOW, **options)
+def proposed(store, version, *, model="churn", **options):
+    return propose(store, release(version, model=model), actor="ada", reason="new data", now=NOW, **options)
 
 
 def decided(store, before, after, action, reason="as it should"):

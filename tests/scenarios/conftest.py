@@ -13,6 +13,7 @@ import pytest
 
 from demo.stack import Stack
 from demo.world import FIRST, World
+from tests.postgres import Postgres
 from tests.quick_models import quick_models
 from tests.scenarios.playing import Played, dag_of, play
 
@@ -33,10 +34,22 @@ class Story:
 
 
 @pytest.fixture(scope="session")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def release_database(request: pytest.FixtureRequest) -> str | None:
+    """None for SQLite; with FLIGHTWORTHY_TEST_DATABASE=postgresql the same stories are played on a PostgreSQL."""
+    if os.environ.get("FLIGHTWORTHY_TEST_DATABASE") != "postgresql":
+        return None
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory, release_database: str | None) -> Iterator[Story]:
     """The ground: Airflow's tables, the servers, and the connections that lead to them."""
     folder = tmp_path_factory.mktemp("scenarios")
     migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+    if release_database is not None:
+        (folder / "home" / "secrets").mkdir(parents=True)
+        (folder / "home" / "secrets" / "release_database").write_text(release_database)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FLIGHTWORTHY_MODELS", str(quick_models(folder)))
         migrating = subprocess.Popen(migrate, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

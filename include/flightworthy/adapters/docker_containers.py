@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import docker
@@ -108,6 +109,24 @@ class DockerContainers:
         with self._answering(_PATIENT) as client:
             for container in client.containers.list(all=True, filters={"label": wanted, "status": "exited"}):
                 container.remove()
+
+    def images(self) -> set[str]:
+        """The digests of all images that the engine has."""
+        with self._answering(_PATIENT) as client:
+            return {str(image["Id"]) for image in client.api.images(all=True)}
+
+    def remove_image(self, digest: str) -> bool:
+        """Remove an image; False if a container still stands on it. Harmless if it is gone."""
+        with self._answering(_PATIENT) as client:
+            try:
+                client.images.remove(digest)
+            except ImageNotFound:
+                return True
+            except APIError as error:
+                if error.status_code != HTTPStatus.CONFLICT:
+                    raise
+                return False
+        return True
 
     def log_tail(self, labels: Mapping[str, str], *, lines: int = 5) -> str:
         """The end of what the newest container with these labels said, on one line."""

@@ -1,20 +1,25 @@
-"""``flightworthy history``: every decision about a model, from the ledger, and whether its chain holds."""
+"""``flightworthy history``: every decision about a model, what served at some time and why, and what was put right."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flightworthy.cli.answers import Answer, Exit, table, when
+from flightworthy.cli.answers import Answer, Exit, facts, table, when
 from flightworthy.cli.known import known_model
 from flightworthy.cli.settings import Settings
-from flightworthy.ledger import instant, verify
+from flightworthy.ledger import instant, standing_at
+from flightworthy.release import proven
 
 if TYPE_CHECKING:
-    from flightworthy.ledger import Entry
+    from flightworthy.ledger import Entry, Serving, Standing
+    from flightworthy.release import Healing, ReleaseStore
 
-__all__ = ["entry_document", "run"]
+__all__ = ["entry_document", "healing_document", "run"]
+
+_HEALINGS = 20
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:
@@ -22,31 +27,87 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     store = settings.releases()
     try:
         known_model(asked.model, settings, store)
-        whole = store.history()
-        count = verify(whole, head=store.head())
+        whole = proven(store).entries
+        entries = [entry for entry in whole if entry.model == asked.model]
+        if asked.at is not None:
+            return _at(asked, standing_at(entries, asked.at), store)
+        healings = store.healings(asked.model, limit=asked.limit or _HEALINGS)
     finally:
         store.close()
-    entries = [entry for entry in whole if entry.model == asked.model]
     shown = entries[-asked.limit :] if asked.limit else entries
     document = {
         "model": asked.model,
         "entries": [entry_document(entry) for entry in shown],
-        "ledger": {"holds": True, "entries": count},
+        "healings": [healing_document(healing) for healing in healings],
+        "ledger": {"holds": True, "entries": len(whole)},
     }
-    return Answer(document=document, text=_text(asked.model, shown, count), exit=Exit.DONE)
+    return Answer(document=document, text=_text(asked.model, shown, healings, len(whole)), exit=Exit.DONE)
 
 
-def _text(model: str, entries: list[Entry], count: int) -> str:
+def _at(asked: argparse.Namespace, found: Standing, store: ReleaseStore) -> Answer:
+    arms = {"champion": found.champion, "challenger": found.challenger}
+    serving = {arm: _serving_document(each, store) for arm, each in arms.items() if each is not None}
+    document = {
+        "model": asked.model,
+        "at": instant(asked.at),
+        "champion": None,
+        "challenger": None,
+        **serving,
+        "until": None if found.until is None else instant(found.until.at),
+    }
+    told = [_told(arm, each) for arm, each in serving.items()]
+    nothing = f"nothing served {asked.model} at {when(asked.at)} UTC"
+    if found.until is None:
+        until = "No decision was made since."
+    else:
+        until = f"So it was until {when(found.until.at)} UTC, when {found.until.actor} decided: {found.until.action}."
+    return Answer(document=document, text="\n\n".join([*(told or [nothing]), until]), exit=Exit.DONE)
+
+
+def _serving_document(serving: Serving, store: ReleaseStore) -> dict[str, Any]:
+    entry = serving.decided
+    return {
+        "release": serving.release,
+        "share": serving.share,
+        "decided": entry_document(entry),
+        "evidence": {digest: store.evidence(digest) for digest in entry.evidence},
+    }
+
+
+def _told(arm: str, serving: dict[str, Any]) -> str:
+    decided, share = serving["decided"], serving["share"]
+    return facts(
+        {
+            arm: serving["release"],
+            "share": "not recorded then" if share is None else f"{share} %",
+            "since (UTC)": when(datetime.fromisoformat(decided["at"])),
+            "decision": f"{decided['action']} (entry {decided['seq']}, generation {decided['generation']})",
+            "by": decided["actor"],
+            "reason": decided["reason"],
+            "evidence": "; ".join(f"{digest[:12]} {body}" for digest, body in serving["evidence"].items()),
+        }
+    )
+
+
+def _text(model: str, entries: list[Entry], healings: list[Healing], count: int) -> str:
     if not entries:
         return f"nothing was ever decided about {model}"
     rows = [
         (entry.seq, when(entry.at), entry.action, entry.from_release, entry.to_release, entry.actor, entry.reason)
         for entry in entries
     ]
-    heads = ("SEQ", "AT (UTC)", "DECISION", "FROM", "TO", "BY", "REASON")
-    return f"{table(heads, rows)}\n\nThe ledger holds: {count} decisions about all models, none changed or removed."
+    told = table(("SEQ", "AT (UTC)", "DECISION", "FROM", "TO", "BY", "REASON"), rows)
+    if healings:
+        healed = [(when(healing.at), healing.kind, healing.what) for healing in healings]
+        told += "\n\n" + table(("PUT RIGHT (UTC)", "WHAT", "HOW"), healed)
+    return f"{told}\n\nThe ledger holds: {count} decisions about all models, none changed or removed."
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:
     """One ledger entry as JSON types, its instant as it was hashed."""
     return {**asdict(entry), "at": instant(entry.at), "evidence": list(entry.evidence)}
+
+
+def healing_document(healing: Healing) -> dict[str, Any]:
+    """One healing as JSON types."""
+    return {**asdict(healing), "at": instant(healing.at)}

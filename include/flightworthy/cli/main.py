@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,8 +40,13 @@ COMMANDS = {
     "new": "make a model: a folder that passes its own tests",
     "status": "show what serves, what wants to, and what was refused",
     "history": "show every decision about a model, and whether the ledger holds",
+    "ledger": "prove that no decision was changed, or export them all for an auditor",
     "rollback": "serve the previous release again",
     "quarantine": "show which partitions were refused, and why",
+    "reproduce": "train a version again from what was recorded, and say whether it is the same",
+    "diff": "show what differs between two versions: data, parameters, code, packages, metrics, decision",
+    "prune": "throw away what retention lets go: images, folders and versions that nobody needs",
+    "database": "make or upgrade the tables of the release database, or look at them",
     "deployer": "run the daemon that serves the models and steers the traffic",
 }
 
@@ -124,6 +130,14 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; write it as 2026-11-24 14:03") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 def _count(text: str) -> int:
     count = int(text)
     if count < 1:
@@ -149,7 +163,24 @@ def _status(command: argparse.ArgumentParser) -> None:
 def _history(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", metavar="MODEL")
     command.add_argument("--limit", type=_count, metavar="N", help="only the newest N decisions")
+    command.add_argument(
+        "--at", type=_instant, metavar="TIME",
+        help='what served at that time, and why: "2026-11-24 14:03", UTC unless it names an offset',
+    )  # fmt: skip
     _json(command)
+
+
+def _ledger(command: argparse.ArgumentParser) -> None:
+    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+    verify = verbs.add_parser("verify", help="find any entry or evidence that was changed, removed, added or moved")
+    verify.add_argument("file", nargs="?", type=Path, metavar="FILE", help="an export; no database is asked")
+    verify.add_argument(
+        "--against", type=Path, metavar="FILE", help="an earlier export, of which every entry must still be there"
+    )
+    _json(verify)
+    export = verbs.add_parser("export", help="write every entry with its evidence, a line of JSON each")
+    export.add_argument("--output", type=Path, metavar="FILE", help="write into this file (default: to stdout)")
+    _json(export)
 
 
 def _rollback(command: argparse.ArgumentParser) -> None:
@@ -170,6 +201,38 @@ def _quarantine(command: argparse.ArgumentParser) -> None:
     _json(listing)
 
 
+def _reproduce(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("version", type=_count, metavar="VERSION", help="the number of the version in MLflow")
+    command.add_argument(
+        "--environment", choices=("recorded", "current"), default="recorded",
+        help="whose packages: those of the recorded lock, installed anew where they differ (default), or those of now",
+    )  # fmt: skip
+    _json(command)
+
+
+def _diff(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("one", type=_count, metavar="V1")
+    command.add_argument("other", type=_count, metavar="V2")
+    _json(command)
+
+
+def _prune(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; all models if none is given")
+    command.add_argument("--dry-run", action="store_true", help="only say what would go, and why")
+    _json(command)
+
+
+def _database(command: argparse.ArgumentParser) -> None:
+    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+    for verb, summary in (
+        ("upgrade", "bring the tables to the form that this version uses; without it whoever comes first does"),
+        ("check", "say whether they have it, and change nothing (exit code 1 if not)"),
+    ):
+        _json(verbs.add_parser(verb, help=summary, description=summary))
+
+
 def _deployer(command: argparse.ArgumentParser) -> None:
     command.add_argument("--stop-all", action="store_true", help="end the deployer, its router and its model servers")
     _json(command)
@@ -180,8 +243,13 @@ _ARGUMENTS = {
     "new": _new,
     "status": _status,
     "history": _history,
+    "ledger": _ledger,
     "rollback": _rollback,
     "quarantine": _quarantine,
+    "reproduce": _reproduce,
+    "diff": _diff,
+    "prune": _prune,
+    "database": _database,
     "deployer": _deployer,
 }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from flightworthy.adapters.dataset_files import DatasetFiles
     from flightworthy.adapters.sql_releases import SqlReleases
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "database_named"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,17 +40,10 @@ class Settings:
 
     def releases(self) -> SqlReleases:
         """The rows, the releases and the ledger."""
-        from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-
         from flightworthy.adapters.sql_releases import SqlReleases
 
-        try:
+        with database_named():
             return SqlReleases(self.database)
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-            raise Refused(
-                f"FLIGHTWORTHY_DATABASE is no database that can be opened here ({type(error).__name__}); "
-                "write it as sqlite:////path/to/file.db or postgresql+psycopg2://…, with its driver installed"
-            ) from error
 
     def datasets(self) -> DatasetFiles:
         """The quarantine, among others. Imports pandas: a second, which no rollback should wait for."""
@@ -60,3 +54,17 @@ class Settings:
     def folders(self) -> list[str]:
         """The names of all models that have a folder, whatever is in it."""
         return sorted(path.name for path in self.models.glob("[!._]*") if path.is_dir())
+
+
+@contextmanager
+def database_named() -> Iterator[None]:
+    """Refuse a URL that names no database, without repeating it: it may hold a password."""
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    try:
+        yield
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise Refused(
+            f"FLIGHTWORTHY_DATABASE is no database that can be opened here ({type(error).__name__}); "
+            "write it as sqlite:////path/to/file.db or postgresql+psycopg2://…, with its driver installed"
+        ) from error

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from flightworthy.cli.answers import Answer, Exit, table, when
+from flightworthy.cli.history import healing_document
 from flightworthy.cli.known import all_models, known_model
 from flightworthy.cli.settings import Settings
 from flightworthy.ledger import instant
@@ -40,11 +41,16 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
         rows = {model: store.deployment(model) for model in models}
         seen = {model: store.observation(model) for model in models}
         refusals = {model: _refusals(model, settings, store) for model in models}
+        healings = {model: store.healings(model, limit=_LAST) for model in models}
     finally:
         store.close()
     document = {
         "models": [
-            {**_row_document(row, seen[model]), "refusals": [each.document() for each in refusals[model]]}
+            {
+                **_row_document(row, seen[model]),
+                "refusals": [each.document() for each in refusals[model]],
+                "healings": [healing_document(each) for each in healings[model]],
+            }
             for model, row in rows.items()
         ]
     }

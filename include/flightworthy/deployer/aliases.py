@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from flightworthy.deployer.errands import Errands
+from flightworthy.deployer.healings import Healings
 from flightworthy.registry import Alias, ModelVersion
 from flightworthy.release import Deployment, ReleaseStore, outcome
 
@@ -87,11 +88,19 @@ class AliasKeeper:
     """
 
     def __init__(
-        self, store: ReleaseStore, make_registry: Callable[[], AliasRegistry], *, retry_time: timedelta = _RETRY
+        self,
+        store: ReleaseStore,
+        make_registry: Callable[[], AliasRegistry],
+        *,
+        retry_time: timedelta = _RETRY,
+        realign_time: timedelta = _REALIGN,
+        healings: Healings | None = None,
     ) -> None:
         self._store = store
         self._make_registry = make_registry
         self._retry_time = retry_time
+        self._realign_time = realign_time
+        self._healings = healings
         self._registry: AliasRegistry | None = None
         self._errands = Errands(workers=1)
         self._aligned: dict[str, tuple[int, float]] = {}
@@ -102,15 +111,19 @@ class AliasKeeper:
         if done is not None:
             self._aligned[row.model] = (done, time.monotonic())
         generation, at = self._aligned.get(row.model, (0, 0.0))
-        if row.generation != generation or time.monotonic() - at > _REALIGN.total_seconds():
-            self._errands.send(row.model, lambda: self._align(row), retry_time=self._retry_time)
+        if row.generation != generation or time.monotonic() - at > self._realign_time.total_seconds():
+            was_aligned = row.generation == generation
+            self._errands.send(row.model, lambda: self._align(row, was_aligned), retry_time=self._retry_time)
 
     def close(self) -> None:
         self._errands.close()
 
-    def _align(self, row: Deployment) -> int:
+    def _align(self, row: Deployment, was_aligned: bool) -> int:
         if self._registry is None:
             self._registry = self._make_registry()
         for change in align_aliases(self._store, self._registry, row):
             log.info("alias_moved model=%s generation=%s change=%s", row.model, row.generation, change)
+            if was_aligned and self._healings is not None:
+                # Nothing was decided since the aliases were right: somebody else moved this one.
+                self._healings.note("alias", f"an alias was moved by others and put back: {change}", model=row.model)
         return row.generation

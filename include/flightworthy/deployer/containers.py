@@ -6,10 +6,11 @@ import contextlib
 import logging
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flightworthy.deployer.servers import Place, Server, free_port
+from flightworthy.deployer.servers import Place, Server, free_port, without_folder
 from flightworthy.deployer.settings import Settings
 from flightworthy.errors import ReleaseRefused, Unavailable
 from flightworthy.image import RUN_OPTIONS, UID, health_check
@@ -84,6 +85,18 @@ class ContainerServers:
         with contextlib.suppress(Unavailable):
             return self._containers.log_tail({**self._mine, _RELEASE: place.release, _SLOT: place.slot})
         return ""
+
+    def lacking(self, releases: Sequence[Release]) -> dict[str, str]:
+        """One question to the engine, however many releases. Raises Unavailable."""
+        if not releases:
+            return {}
+        images = self._containers.images()
+        imageless = {
+            release.id: f"the Docker engine has no image {str(release.image_digest)[:19]} any more"
+            for release in releases
+            if release.image_digest not in images
+        }
+        return {**without_folder(releases), **imageless}
 
     def _list(self) -> None:
         self._listed_at = time.monotonic()

@@ -5,26 +5,29 @@ Its own end disturbs nobody: servers and router run on, and the next deployer fi
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from flightworthy.adapters.local_processes import LocalProcesses
 from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.deployer.aliases import AliasKeeper, registry_maker
+from flightworthy.deployer.alone import alone, alone_in_folder
 from flightworthy.deployer.baking import Baking
 from flightworthy.deployer.containers import ContainerServers
 from flightworthy.deployer.errands import Errands
+from flightworthy.deployer.healings import Healings
+from flightworthy.deployer.pruning import DailyPruning
 from flightworthy.deployer.reconcile import Pace, Reconciler
 from flightworthy.deployer.router import Router
 from flightworthy.deployer.servers import ProcessServers, Servers, ServersByTarget
 from flightworthy.deployer.settings import Settings
+from flightworthy.deployer.stock import Stock
 from flightworthy.deployer.upkeep import Upkeep
 from flightworthy.deployer.vetting import vetting
 from flightworthy.errors import Conflict, FlightworthyError
@@ -42,13 +45,16 @@ _PAUSE: Mapping[Pace, timedelta] = {
 
 
 def run(settings: Settings) -> int:
-    """Deploy until SIGTERM or SIGINT; the exit code. Raises Conflict if another deployer works in the same folder."""
+    """Deploy until SIGTERM or SIGINT; the exit code.
+
+    Raises Conflict if another deployer works in the same folder, or on the same database where it can tell.
+    """
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
-    with _only_one(settings):
+    with alone(settings) as stay_alone:
         log.info("deployer_started home=%s router_port=%s", settings.home, settings.router_port)
-        Deployer(settings).work(stopping)
+        Deployer(settings).work(stopping, stay_alone)
     log.info("deployer_stopped home=%s", settings.home)
     return 0
 
@@ -56,7 +62,7 @@ def run(settings: Settings) -> int:
 def stop_all(settings: Settings) -> None:
     """End the deployer of this folder, then its router, then its servers. Requests are answered no more."""
     _end_deployer(settings)
-    with _only_one(settings):
+    with alone_in_folder(settings):
         processes = LocalProcesses()
         Router(settings, processes).stop()
         for kind in server_kinds(settings, processes).values():
@@ -71,12 +77,17 @@ class Deployer:
     def __init__(self, settings: Settings) -> None:
         processes = LocalProcesses()
         self._store = SqlReleases(settings.database_url)
-        self._router = Router(settings, processes)
+        healings = Healings(self._store, lambda: datetime.now(UTC))
+        self._router = Router(settings, processes, healings)
         self._errands = Errands()
         kinds, vet = server_kinds(settings, processes), vetting(settings.verifying_keys)
-        self._upkeep = Upkeep(kinds, self._errands, vet, drain_time=settings.drain_time)
+        self._upkeep = Upkeep(kinds, self._errands, vet, drain_time=settings.drain_time, healings=healings)
         make_registry = registry_maker(settings.tracking_uri)
-        self._aliases = AliasKeeper(self._store, make_registry) if make_registry is not None else None
+        self._aliases = (
+            AliasKeeper(self._store, make_registry, healings=healings) if make_registry is not None else None
+        )
+        self._stock = Stock(self._store, kinds, lambda: datetime.now(UTC))
+        self._pruning = DailyPruning(self._store, settings, lambda: datetime.now(UTC))
         self._reconciler = Reconciler(
             store=self._store,
             router=self._router,
@@ -88,15 +99,24 @@ class Deployer:
         )
         self._rows: list[Deployment] = []
         self._passed_at = float("-inf")
+        self._alone_at = time.monotonic()
         self._pace = Pace.URGENT
 
-    def work(self, stopping: threading.Event) -> None:
-        """Make passes until told to stop. A pass that fails is told, and made again."""
+    def work(self, stopping: threading.Event, stay_alone: Callable[[], None]) -> None:
+        """Make passes until told to stop. A pass that fails is told, and made again.
+
+        ``stay_alone`` is asked now and then, and raises Conflict where another deployer has taken over.
+        """
         while not stopping.is_set():
+            if time.monotonic() - self._alone_at > _FULL_PASS.total_seconds():
+                stay_alone()
+                self._alone_at = time.monotonic()
             try:
                 if self._is_due():
                     self._passed_at = time.monotonic()
                     self._pace = self._reconciler.reconcile()
+                    self._stock.tend(self._rows)
+                    self._pruning.tend()
             except FlightworthyError as error:
                 log.warning("pass_failed reason=%s", error.message)
                 stopping.wait(0.5)
@@ -105,7 +125,8 @@ class Deployer:
                 log.exception("pass_broke")
                 stopping.wait(1.0)
             stopping.wait(_PAUSE[self._pace].total_seconds())
-        self._errands.close()
+        for beside in (self._errands, self._stock, self._pruning):
+            beside.close()
         if self._aliases is not None:
             self._aliases.close()
         self._store.close()
@@ -132,39 +153,12 @@ def server_kinds(settings: Settings, processes: LocalProcesses) -> ServersByTarg
     }
 
 
-@contextmanager
-def _only_one(settings: Settings) -> Iterator[None]:
-    """Hold the folder's lock. It only prevents duelling; what is right comes from the compare-and-swap."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with settings.lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Conflict(
-                f"another deployer (pid {_holder(settings)}) works in {settings.home}; "
-                "leave it be, or end it with `flightworthy deployer --stop-all`",
-                home=str(settings.home),
-                pid=_holder(settings),
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-        file.truncate(0)
-
-
-def _holder(settings: Settings) -> int | None:
-    with suppress(OSError, ValueError):
-        return int(settings.lock.read_text())
-    return None
-
-
 def _end_deployer(settings: Settings) -> None:
     """Ask the deployer that holds the lock to end, and wait until it has let go."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
-            with _only_one(settings):
+            with alone_in_folder(settings):
                 return
         except Conflict as held:
             if (pid := held.facts["pid"]) is not None:

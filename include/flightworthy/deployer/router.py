@@ -13,6 +13,7 @@ from pathlib import Path
 
 from flightworthy.adapters.envoy_router import ModelPlan, RouterFiles, RouterView, read_view
 from flightworthy.adapters.local_processes import LocalProcesses, Process, tail
+from flightworthy.deployer.healings import Healings
 from flightworthy.deployer.servers import free_port
 from flightworthy.deployer.settings import Settings
 from flightworthy.errors import ReleaseRefused, Unavailable
@@ -23,8 +24,9 @@ log = logging.getLogger(__name__)
 class Router:
     """One Envoy. Its split lives in its files, so one that is started again has the split it had."""
 
-    def __init__(self, settings: Settings, processes: LocalProcesses) -> None:
+    def __init__(self, settings: Settings, processes: LocalProcesses, healings: Healings | None = None) -> None:
         self._settings = settings
+        self._healings = healings
         self._processes = processes
         self._process: Process | None = None
         self._start_not_before = 0.0
@@ -51,7 +53,7 @@ class Router:
         if found and outdated:
             log.warning("router_replaced pid=%s reason=%s", found[0].pid, "its settings changed")
             self._end(found)
-            found = []
+            found, self._process = [], None
         if found:
             self._process = found[0]
         elif time.monotonic() >= self._start_not_before:
@@ -67,18 +69,30 @@ class Router:
         return view
 
     def write_clusters(self, plans: Sequence[ModelPlan]) -> bool:
-        return self.files.write_clusters(plans)
+        wrote = self.files.write_clusters(plans)
+        self._note_edits()
+        return wrote
 
     def write_routes(self, plans: Sequence[ModelPlan]) -> bool:
-        return self.files.write_routes(plans)
+        wrote = self.files.write_routes(plans)
+        self._note_edits()
+        return wrote
 
     def stop(self) -> None:
         """End the router: requests are answered no more. One that others started runs on."""
         if self._settings.router_is_ours:
             self._end(self._processes.find(str(self.files.bootstrap)))
 
+    def _note_edits(self) -> None:
+        for name in self.files.taken_edits():
+            if self._healings is not None:
+                self._healings.note("split", f"{name} was edited by others; it says again what is decided", model=None)
+
     def _start(self) -> None:
         output = self._settings.logs / "router.log"
+        if self._healings is not None and self._process is not None and not self._failures:
+            what = f"the router (pid {self._process.pid}) had ended; it was started again with the split that it had"
+            self._healings.note("router", what, model=None)
         if self._failures > 3:
             # Others may have taken the port since it was chosen; a chosen one can be chosen again.
             self._choose_admin_port()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,7 +32,10 @@ class Server:
 
 
 class Servers(Protocol):
-    """One kind of servers. Nothing is remembered: what runs is found, so that a restarted deployer has it all again."""
+    """One kind of servers. Nothing is remembered: what runs is found, so that a restarted deployer has it all again.
+
+    ``lacking`` tells which releases cannot be started, and why; it raises Unavailable where that cannot be known now.
+    """
 
     def running(self) -> list[Server]: ...
     def start(self, release: Release, slot: Slot) -> None: ...
@@ -40,6 +43,7 @@ class Servers(Protocol):
     def stop(self, server: Server) -> None: ...
     def kill(self, server: Server) -> None: ...
     def log_tail(self, place: Place) -> str: ...
+    def lacking(self, releases: Sequence[Release]) -> Mapping[str, str]: ...
 
 
 ServersByTarget = Mapping[Target, Servers]
@@ -91,8 +95,20 @@ class ProcessServers:
     def log_tail(self, place: Place) -> str:
         return tail(self._log(place))
 
+    def lacking(self, releases: Sequence[Release]) -> dict[str, str]:
+        return without_folder(releases)
+
     def _log(self, place: Place) -> Path:
         return self._settings.logs / f"{place.release}.{place.slot}.log"
+
+
+def without_folder(releases: Sequence[Release]) -> dict[str, str]:
+    """The releases whose folder is gone: without it there is no model to serve, and nothing to rehearse it by."""
+    return {
+        release.id: f"its folder {release.artifact_uri} is gone"
+        for release in releases
+        if not (Path(release.artifact_uri) / "model").is_dir()
+    }
 
 
 def free_port() -> int:

@@ -39,6 +39,10 @@ class Settings:
     containers_have_egress: bool = sys.platform != "linux"
     """Whether a model's container may open connections. Where the engine runs in a machine of its own, as it does on
     anything but Linux, a container without them cannot be reached from here either."""
+    models: Path = Path("include/models")
+    """Where the models' retention is read."""
+    prunes_itself: bool = False
+    """Whether the deployer throws away once a day what retention lets go."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], cwd: Path) -> Settings:
@@ -56,6 +60,8 @@ class Settings:
             router_is_ours=environ.get("FLIGHTWORTHY_ROUTER", "own") != "elsewhere",
             verifying_keys=_paths(environ.get("FLIGHTWORTHY_VERIFYING_KEY"), cwd),
             containers_have_egress=_may_leave(environ.get("FLIGHTWORTHY_CONTAINER_EGRESS")),
+            models=cwd / (environ.get("FLIGHTWORTHY_MODELS") or "include/models"),
+            prunes_itself=environ.get("FLIGHTWORTHY_PRUNING", "daily") != "off",
             server_environ={
                 **SERVER_ENVIRONMENT,
                 **{name: environ[name] for name in _PASSED_ON if name in environ},

@@ -11,6 +11,7 @@ from functools import partial
 
 from flightworthy.adapters.envoy_router import RouterView
 from flightworthy.deployer.errands import Errands
+from flightworthy.deployer.healings import Healings
 from flightworthy.deployer.servers import Place, Server, Servers, ServersByTarget
 from flightworthy.deployer.vetting import Vet
 from flightworthy.errors import Refused
@@ -28,17 +29,28 @@ class _Starts:
 
     count: int = 0
     not_before: float = 0.0
+    was_healthy: bool | None = None
+    """None: not known to this deployer."""
 
 
 class Upkeep:
     """Owns the servers of every kind. What runs is looked up in every pass; only patience is remembered."""
 
-    def __init__(self, kinds: ServersByTarget, errands: Errands, vet: Vet, *, drain_time: timedelta) -> None:
+    def __init__(
+        self,
+        kinds: ServersByTarget,
+        errands: Errands,
+        vet: Vet,
+        *,
+        drain_time: timedelta,
+        healings: Healings | None = None,
+    ) -> None:
         self._kinds: Mapping[Target, Servers] = kinds
         self._errands = errands
         self._vet = vet
         self._drain_time = drain_time
         self._refusals: dict[Place, str] = {}
+        self._healings = healings
         self._starts: dict[Place, _Starts] = {}
         self._idle_since: dict[str, float] = {}
         self._stopped_at: dict[str, float] = {}
@@ -83,8 +95,20 @@ class Upkeep:
             if kind is None:
                 log.error("target_missing release=%s target=%s", release.id, release.target)
                 continue
+            self._note_healing(release, place, starts)
             log.info("server_starting release=%s slot=%s attempt=%s", place.release, place.slot, starts.count)
             self._errands.send(("start", place), partial(self._start, kind, release, place), retry_time=timedelta())
+
+    def _note_healing(self, release: Release, place: Place, starts: _Starts) -> None:
+        """Write down that a server which had been healthy ended by itself; once, however often it is tried."""
+        if self._healings is None:
+            return
+        if starts.was_healthy is None:
+            starts.was_healthy = self._healings.was_seen_healthy(release)
+        if starts.was_healthy:
+            what = f"the server of {place.release} in slot {place.slot} had ended; it was started again"
+            self._healings.note("server", what, model=release.model)
+        starts.was_healthy = False
 
     def stop_unused(self, wanted: Collection[Place], running: Mapping[Place, Server], view: RouterView) -> None:
         """Stop servers that no row asks for and that the router has had no address of for the time to drain."""
@@ -124,7 +148,7 @@ class Upkeep:
 
     def note_healthy(self, place: Place) -> None:
         """A server that became healthy may be started again at once, should it end."""
-        self._starts[place] = _Starts()
+        self._starts[place] = _Starts(was_healthy=True)
 
     def refusal(self, place: Place) -> str | None:
         """Why the server in this place may not be started, if that is so."""

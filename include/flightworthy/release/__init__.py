@@ -5,6 +5,9 @@ Decisions are pure functions from row to row (``transitions``). The verbs write 
 deployer's work.
 """
 
+from flightworthy.release.healing import Healing, HealingKind
+from flightworthy.release.proof import Proof, prove_all, proven
+from flightworthy.release.rebuilding import how_to_rebuild
 from flightworthy.release.rows import (
     NO_LIMITS,
     Criterion,
@@ -38,10 +41,13 @@ __all__ = [
     "Cause",
     "Criterion",
     "Deployment",
+    "Healing",
+    "HealingKind",
     "Limits",
     "Observation",
     "Outcome",
     "Phase",
+    "Proof",
     "Release",
     "ReleaseStore",
     "Slot",
@@ -51,9 +57,12 @@ __all__ = [
     "conflict",
     "draft",
     "entered",
+    "how_to_rebuild",
     "outcome",
     "promoted",
     "propose",
+    "prove_all",
+    "proven",
     "release_id",
     "requested",
     "returned",

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from flightworthy.ledger import Action, Draft, Entry
 from flightworthy.release.rows import Deployment, Phase, Slot
+from flightworthy.secrecy import masked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +93,10 @@ def draft(before: Deployment, after: Deployment, action: Action, cause: Cause) -
         from_release=before.challenger if withdrawing else before.champion,
         to_release=after.champion if withdrawing else after.challenger or after.champion,
         generation=after.generation,
-        reason=cause.reason,
+        # Reasons quote logs and people, and an entry is kept for ever.
+        reason=masked(cause.reason),
         evidence=cause.evidence,
+        share=after.challenger_share,
     )
 
 

@@ -7,8 +7,10 @@ from typing import Literal
 
 from flightworthy.errors import Conflict, ReleaseRefused
 from flightworthy.ledger import Entry
+from flightworthy.release.rebuilding import cannot_start
 from flightworthy.release.rows import Deployment, Outcome, Phase, Release, ReleaseStore
 from flightworthy.release.transitions import Cause, draft, requested, returned, way_back_from, withdrawn
+from flightworthy.secrecy import masked
 
 
 def propose(
@@ -28,6 +30,9 @@ def propose(
     ended = outcome(store, release.id)
     if ended is not None and not again:
         raise _ended_before(release, ended)
+    if release.id in store.missing() and row.slot_of(release.id) is None:
+        # It was packaged anew, since its image or its folder had gone; the content is what its name says.
+        store.restock(release)
     after = requested(row, release.id, now)
     return store.swap(row, after, draft(row, after, "proposed", Cause(actor=actor, reason=reason, at=now)))
 
@@ -38,8 +43,11 @@ def roll_back(
     """Go back to the previous release, or to the release ``to``; the row as it stands after.
 
     While a challenger is on its course this withdraws it. To a warm release it is one change of the row; a cold one is
-    started again first (phase ``returning``), and the champion serves until it is healthy.
+    started again first (phase ``returning``), and the champion serves until it is healthy. Raises ReleaseRefused,
+    having changed nothing, where it cannot be started, or the reason holds what looks like a secret.
     """
+    if masked(reason) != reason:
+        raise _tells_a_secret(model)
     row = store.deployment(model)
     if row.challenger is not None:
         return _call_off(store, row, to, Cause(actor=actor, reason=reason, at=now))
@@ -51,7 +59,10 @@ def roll_back(
     if (found := store.release(target)).model != model:
         raise ReleaseRefused(f"{target} is a release of {found.model}, not of {model}", release=target, model=model)
     seen = store.observation(model)
-    if row.slot_of(target) is None or seen is None or target not in seen.healthy:
+    is_warm = row.slot_of(target) is not None and seen is not None and target in seen.healthy
+    if not is_warm and (why := store.missing().get(target)) is not None:
+        raise cannot_start(row, found, why)
+    if not is_warm:
         after = requested(row, target, now, phase=Phase.RETURNING)
         return store.swap(row, after, draft(row, after, "returning", Cause(actor=actor, reason=reason, at=now)))
     after = returned(row, target, way_back_from(store.history(model), target), now)
@@ -138,6 +149,14 @@ def _busy(row: Deployment, wanted: str) -> Conflict:
         model=row.model,
         challenger=row.challenger,
         found=row.generation,
+    )
+
+
+def _tells_a_secret(model: str) -> ReleaseRefused:
+    return ReleaseRefused(
+        f"{model} was left alone: the reason holds what looks like a password, a token or a key, and the ledger keeps "
+        "it for ever. Say it without, and change the secret if it was one.",
+        model=model,
     )
 
 

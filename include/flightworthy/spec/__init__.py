@@ -1,7 +1,16 @@
 """What model.yaml says, as types: a model's standing order. Files are read by ``flightworthy.adapters.spec_files``."""
 
 from flightworthy.spec.inputs import Dataset, EventTime, Feature, Schedule, Source
-from flightworthy.spec.sections import LOWER_IS_BETTER, METRICS, Drift, Evaluation, Gate, ReleasePlan, Training
+from flightworthy.spec.sections import (
+    LOWER_IS_BETTER,
+    METRICS,
+    Drift,
+    Evaluation,
+    Gate,
+    ReleasePlan,
+    Retention,
+    Training,
+)
 from flightworthy.spec.standing import MODEL_NAME, Spec
 
 __all__ = [
@@ -15,6 +24,7 @@ __all__ = [
     "Feature",
     "Gate",
     "ReleasePlan",
+    "Retention",
     "Schedule",
     "Source",
     "Spec",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
 import re
 from collections.abc import Mapping
+
+from flightworthy.secrecy import holds_secret, names_a_secret
 
 __all__ = ["looks_secret", "meaning", "names_a_secret", "substitute"]
 
@@ -62,36 +62,11 @@ def substitute(text: str, environ: Mapping[str, str]) -> str:
     return replaced
 
 
-_SECRET_WORDS = frozenset({"password", "passwd", "passphrase", "pwd", "secret", "token", "credential", "credentials"})
-_SECRET_PAIRS = frozenset({"api_key", "access_key", "private_key", "account_key", "auth_key", "sas_token"})
-_WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
-_SECRETS = re.compile(
-    r"""
-    [a-z][a-z0-9+.-]*://[^/\s:@]*:(?!\$\{)[^/\s@]+@     # a URL with a password
-    | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b                     # AWS
-    | \bAIza[0-9A-Za-z_-]{35}\b                         # Google
-    | \bgh[pousr]_[0-9A-Za-z]{30,}                      # GitHub
-    | \bxox[abprs]-[0-9A-Za-z-]{10,}                    # Slack
-    | \beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.  # a JSON web token
-    | -----BEGIN[ ](?:[A-Z]+[ ])*PRIVATE[ ]KEY-----
-    | [?&](?:password|secret|token|sig|api_key|access_key)=(?!\$\{)[^&\s]+
-    """,
-    re.VERBOSE,
-)
 _ONLY_REFERENCES = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*(?::-)?\})*")
-
-
-@functools.lru_cache(maxsize=1024)  # the same few keys in every model
-def names_a_secret(key: str) -> bool:
-    """Tell ``db_password``, ``apiKey`` or ``AWS_SECRET`` from ``max_tokens`` and ``tokenizer``."""
-    words = [word.lower() for word in _WORD.findall(key)]
-    return bool(_SECRET_WORDS.intersection(words)) or any(
-        "_".join(pair) in _SECRET_PAIRS for pair in itertools.pairwise(words)
-    )
 
 
 def looks_secret(text: str, *, key: str) -> bool:
     """Judge a value before its references are replaced: ``${NAME}`` is how a secret is meant to be written."""
     if _ONLY_REFERENCES.fullmatch(text):
         return False
-    return names_a_secret(key) or _SECRETS.search(text) is not None
+    return names_a_secret(key) or holds_secret(text)

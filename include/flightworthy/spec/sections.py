@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from flightworthy.spec.quantities import ColumnName, ColumnNames, Cron, Duration, Scalar, Share, sequence_of
 from flightworthy.spec.section import Section, problem, problems
 
-__all__ = ["LOWER_IS_BETTER", "METRICS", "Drift", "Evaluation", "Gate", "ReleasePlan", "Training"]
+__all__ = ["LOWER_IS_BETTER", "METRICS", "Drift", "Evaluation", "Gate", "ReleasePlan", "Retention", "Training"]
 
 Metric = Literal["roc_auc", "average_precision", "log_loss", "brier", "accuracy", "precision", "recall", "f1"]
 METRICS: tuple[str, ...] = Metric.__args__  # type: ignore[attr-defined]
@@ -176,3 +176,14 @@ class Drift(Section):
     """How many looks in a row must say so."""
     cool_down: Duration = Field(default="1d", validate_default=True)
     """How long after one retraining drift starts no other."""
+
+
+class Retention(Section):
+    """How long what does not serve is kept."""
+
+    champions: Annotated[int, Field(ge=1, le=1000)] = 5
+    """How many of the newest releases that served stay, whatever their age: what a rollback can go back to."""
+    served: Duration = Field(default="90d", validate_default=True)
+    """How long others that served stay after they last did."""
+    unused: Duration = Field(default="14d", validate_default=True)
+    """How long what never served stays: backfilled and refused versions, withdrawn releases."""

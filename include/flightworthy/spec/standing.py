@@ -15,7 +15,7 @@ from flightworthy.partition import key_of
 from flightworthy.spec.inputs import Dataset, Feature, Schedule, Source
 from flightworthy.spec.quantities import ColumnName, Label, sequence_of
 from flightworthy.spec.section import Section, problems
-from flightworthy.spec.sections import Drift, Evaluation, Gate, ReleasePlan, Training
+from flightworthy.spec.sections import Drift, Evaluation, Gate, ReleasePlan, Retention, Training
 
 __all__ = ["MODEL_NAME", "Spec"]
 
@@ -60,14 +60,17 @@ class Spec(Section):
     """How it gets its traffic."""
     drift: Drift = Field(default_factory=Drift)
     """When the champion is doubted."""
+    retention: Retention = Field(default_factory=Retention)
+    """What is kept of what does not serve."""
 
     @property
     def config_digest(self) -> str:
         """sha256 of what the spec says, whatever its comments, key order and spelling of defaults.
 
         Without ``source.uri``: the dataset's own digest names the data, and where it lay differs between machines.
+        Without ``retention``, which makes no version another one.
         """
-        said = self.model_dump(mode="json", exclude={"source": {"uri"}})
+        said = self.model_dump(mode="json", exclude={"source": {"uri"}, "retention": True})
         said["features"] = list(said["features"].items())  # their order is the order of an estimator's inputs
         canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()

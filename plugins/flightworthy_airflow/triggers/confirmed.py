@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -63,14 +64,15 @@ class ConfirmedTrigger(BaseTrigger):
         from flightworthy.release import arrived
         from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 
-        store = (await FlightworthyHook.connected(self.conn_id)).releases()
-        while True:
-            try:
-                row = await asyncio.to_thread(arrived, store, self.model, self.release_id)
-            except ReleaseRefused as refusal:
-                yield TriggerEvent(asdict(TrafficMoved(release_id=None, refusal=refusal.message)))
-                return
-            if row is not None:
-                yield TriggerEvent(asdict(TrafficMoved(release_id=row.champion, refusal=None)))
-                return
-            await asyncio.sleep(self.poke_interval)
+        # Its connection goes with it: one triggerer waits for hundreds.
+        with closing((await FlightworthyHook.connected(self.conn_id)).releases()) as store:
+            while True:
+                try:
+                    row = await asyncio.to_thread(arrived, store, self.model, self.release_id)
+                except ReleaseRefused as refusal:
+                    yield TriggerEvent(asdict(TrafficMoved(release_id=None, refusal=refusal.message)))
+                    return
+                if row is not None:
+                    yield TriggerEvent(asdict(TrafficMoved(release_id=row.champion, refusal=None)))
+                    return
+                await asyncio.sleep(self.poke_interval)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -60,14 +61,18 @@ class ReleaseTrigger(BaseTrigger):
         from flightworthy.release import outcome
         from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 
-        store = (await FlightworthyHook.connected(self.conn_id)).releases()
-        while True:
-            ended = await asyncio.to_thread(outcome, store, self.release_id)
-            if ended is not None:
-                yield TriggerEvent(
-                    ReleaseEnded(
-                        release_id=ended.release_id, kind=ended.kind, reason=ended.reason, generation=ended.generation
-                    ).pack()
-                )
-                return
-            await asyncio.sleep(self.poke_interval)
+        # Its connection goes with it: one triggerer waits for hundreds.
+        with closing((await FlightworthyHook.connected(self.conn_id)).releases()) as store:
+            while True:
+                ended = await asyncio.to_thread(outcome, store, self.release_id)
+                if ended is not None:
+                    yield TriggerEvent(
+                        ReleaseEnded(
+                            release_id=ended.release_id,
+                            kind=ended.kind,
+                            reason=ended.reason,
+                            generation=ended.generation,
+                        ).pack()
+                    )
+                    return
+                await asyncio.sleep(self.poke_interval)

@@ -17,10 +17,11 @@ from pathlib import Path
 import pandas as pd
 
 from flightworthy.adapters.local_processes import LocalProcesses
-from flightworthy.adapters.sql_releases import SqlReleases
+from flightworthy.adapters.sql_releases import DatabaseLock, SqlReleases
 from flightworthy.deployer.daemon import stop_all
 from flightworthy.deployer.servers import ProcessServers, free_port
 from flightworthy.deployer.settings import Settings
+from flightworthy.errors import Conflict
 from flightworthy.release import NO_LIMITS, Release, Strategy, outcome, propose, release_id, roll_back
 
 ROOT = Path(__file__).parents[3]
@@ -38,10 +39,10 @@ QUICK = Strategy(
 class Rig:
     """Starts and kills deployers, proposes releases, waits for what should become true."""
 
-    def __init__(self, folder, *, server_command=TINY, **settings):
+    def __init__(self, folder, *, server_command=TINY, database_url=None, **settings):
         self.settings = Settings(
             home=folder,
-            database_url=f"sqlite:///{folder / 'flightworthy.db'}",
+            database_url=database_url or f"sqlite:///{folder / 'flightworthy.db'}",
             router_port=free_port(),
             router_admin_port=free_port(),
             server_command=server_command,
@@ -52,9 +53,10 @@ class Rig:
         self.store = SqlReleases(self.settings.database_url)
         self.deployer = None
 
-    def start_deployer(self):
+    def start_deployer(self, *, before=""):
         told = self.settings
         program = (
+            f"{before}\n"
             "import sys, logging; from pathlib import Path; from datetime import timedelta\n"
             "from flightworthy.deployer.daemon import run\nfrom flightworthy.deployer.settings import Settings\n"
             "logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')\n"
@@ -73,6 +75,26 @@ class Rig:
         first, second = self.deployer, self.start_deployer()
         self.deployer = first
         return second
+
+    def start_unlocked_deployer(self):
+        """Beside the one at work, as if there were no locks at all."""
+        first = self.deployer
+        unlocked = self.start_deployer(
+            before="import contextlib; from flightworthy.deployer import daemon\n"
+            "daemon.alone = lambda settings: contextlib.nullcontext(lambda: None)"
+        )
+        self.deployer = first
+        return unlocked
+
+    def take_database_lock(self, cut):
+        """The lock of the database, as soon as ``cut`` has taken it from whom it was."""
+        lock = DatabaseLock(self.settings.database_url)
+        for _ in range(100):
+            cut()
+            with suppress(Conflict):
+                lock.take()
+                return lock
+        raise AssertionError("the lock was taken back each time")
 
     def kill_deployer(self):
         self.deployer.send_signal(signal.SIGKILL)

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from flightworthy.deployer.aliases import AliasKeeper, align_aliases
+from flightworthy.deployer.healings import Healings
 from flightworthy.errors import Unavailable
 from flightworthy.registry import ModelVersion
 from flightworthy.release import withdrawn
@@ -81,3 +82,38 @@ def test_a_registry_that_is_away_is_asked_again_and_blocks_nobody(wait_for):
     wait_for(aligned)
     keeper.close()
     assert len(tries) == 2
+
+
+def test_an_alias_moved_by_hand_is_written_down_and_one_that_follows_a_decision_is_not(wait_for):
+    """Only what nobody decided is a healing."""
+    store, registry = MemoryReleases(), registry_with(1, 2)
+    healings = Healings(store, lambda: NOW)
+    keeper = AliasKeeper(
+        store, lambda: registry, retry_time=timedelta(), realign_time=timedelta(), healings=healings
+    )  # fmt: skip
+
+    def aligned(wanted):
+        keeper.tend(store.deployment("churn"))
+        return aliased(registry) == wanted
+
+    serving(store, 1)
+    wait_for(lambda: aligned({"champion": 1}))
+    serving(store, 2)
+    wait_for(lambda: aligned({"champion": 2, "previous": 1}))
+    assert store.healings("churn", limit=10) == []
+    registry.set_alias("churn", "champion", 1)
+    wait_for(lambda: aligned({"champion": 2, "previous": 1}) and store.healings("churn", limit=10))
+    keeper.close()
+    (healing,) = store.healings("churn", limit=10)
+    assert (healing.kind, healing.model, healing.at) == ("alias", "churn", NOW)
+    assert healing.what == "an alias was moved by others and put back: champion: 1 -> 2"
+
+
+def test_a_healing_that_cannot_be_written_holds_nobody_up():
+    """What is put right is put right, whether or not the database answers."""
+
+    class Away(MemoryReleases):
+        def note_healing(self, healing):
+            raise Unavailable("the database is away")
+
+    Healings(Away(), lambda: NOW).note("router", "it had ended", model=None)

@@ -134,3 +134,20 @@ def test_a_container_that_may_leave_is_published_on_loopback_only(engine, image,
         for server in servers.running():
             servers.kill(server)
         rig.store.close()
+
+
+def test_an_image_that_was_removed_is_known_to_be_missing_and_one_in_use_is_not_removed(engine, image, tmp_path):
+    """By digest; removing what is gone already is harmless."""
+    rig, containers = Rig(tmp_path), DockerContainers()
+    servers = ContainerServers(rig.settings, containers)
+    here = replace(rig.release(1), target="container", image_digest=image)
+    gone = replace(rig.release(2), target="container", image_digest="sha256:" + "0" * 64)
+    assert servers.lacking([here, gone]) == {gone.id: "the Docker engine has no image sha256:000000000000 any more"}
+    assert containers.remove_image(gone.image_digest) is True
+    standing = engine.containers.create(image)
+    try:
+        assert containers.remove_image(image) is False
+        assert servers.lacking([here]) == {}
+    finally:
+        standing.remove(force=True)
+    rig.store.close()

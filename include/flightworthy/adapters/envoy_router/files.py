@@ -24,6 +24,7 @@ class RouterFiles:
     def __init__(self, folder: Path, *, port: int, admin_port: int, host: str = "127.0.0.1") -> None:
         self.folder = folder
         self.host, self.port, self.admin_port = host, port, admin_port
+        self._edits: list[str] = []
 
     @property
     def bootstrap(self) -> Path:
@@ -58,9 +59,18 @@ class RouterFiles:
         }
         return self._write_resources("rds.json", [configuration])
 
+    def taken_edits(self) -> list[str]:
+        """The files that were replaced since it was last asked and that were not as we had written them."""
+        edits, self._edits = self._edits, []
+        return edits
+
     def _write_resources(self, name: str, resources: list[Json]) -> bool:
-        version = hashlib.sha256(json.dumps(resources, sort_keys=True).encode()).hexdigest()[:16]
-        return self._replace(self.folder / name, {"version_info": version, "resources": resources})
+        path = self.folder / name
+        before = path.read_text() if path.exists() else None
+        wrote = self._replace(path, {"version_info": _version(resources), "resources": resources})
+        if wrote and before is not None and not _is_ours(before):
+            self._edits.append(name)
+        return wrote
 
     def _replace(self, path: Path, content: Json) -> bool:
         text = json.dumps(content, indent=1)
@@ -117,6 +127,19 @@ class RouterFiles:
                 ],
             },
         }
+
+
+def _version(resources: list[Json]) -> str:
+    return hashlib.sha256(json.dumps(resources, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _is_ours(text: str) -> bool:
+    """Whether a file is as one of us wrote it, this deployer or an earlier one: its version is made of its content."""
+    try:
+        told = json.loads(text)
+        return bool(told["version_info"] == _version(told["resources"]))
+    except (ValueError, TypeError, KeyError):
+        return False
 
 
 def _private_headers_off() -> Json:

@@ -7,50 +7,41 @@ Every decision is one transaction that first takes the ledger's head (on SQLite 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from flightworthy import ledger
+from flightworthy.adapters.sql_releases import rows
+from flightworthy.adapters.sql_releases.engine import answering, open_engine
+from flightworthy.adapters.sql_releases.schema import settle_schema
 from flightworthy.adapters.sql_releases.tables import (
     claims,
-    create_tables,
     deployments,
     entries,
     evidence_bodies,
     head,
+    healings,
+    missing_releases,
     observations,
     releases,
-    settle_sqlite,
 )
-from flightworthy.errors import ReleaseRefused, Unavailable
-from flightworthy.release import NO_LIMITS, Deployment, Limits, Observation, Phase, Release, Strategy, conflict
-
-Row = sa.RowMapping
+from flightworthy.errors import ReleaseRefused
+from flightworthy.release import Deployment, Healing, Observation, Release, conflict
 
 
 class SqlReleases:
-    """A ReleaseStore at a SQLAlchemy URL. Makes its tables when first used; may be shared between threads."""
+    """A ReleaseStore at a SQLAlchemy URL. Upgrades its tables when first used; may be shared between threads."""
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
-        self._name = parsed.render_as_string(hide_password=True)
-        if parsed.get_backend_name() == "sqlite":
-            if parsed.database:
-                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            self._engine = sa.create_engine(parsed, connect_args={"timeout": 30})
-            settle_sqlite(self._engine)
-        else:
-            self._engine = sa.create_engine(parsed, pool_pre_ping=True)
-        with self._writing() as connection:
-            create_tables(connection)
+        self._name = make_url(url).render_as_string(hide_password=True)
+        self._engine = open_engine(url)
+        with answering(self._name):
+            settle_schema(self._engine)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -64,8 +55,8 @@ class SqlReleases:
 
     def deployments(self) -> list[Deployment]:
         with self._reading() as connection:
-            rows = connection.execute(sa.select(deployments).order_by(deployments.c.model)).mappings()
-            return [_as_deployment(row) for row in rows]
+            found = connection.execute(sa.select(deployments).order_by(deployments.c.model)).mappings()
+            return [rows.as_deployment(row) for row in found]
 
     def swap(self, before: Deployment, after: Deployment, entry: ledger.Draft) -> Deployment:
         """Replace ``before`` by ``after`` and write the entry, both or neither.
@@ -77,7 +68,7 @@ class SqlReleases:
             found = _deployment(connection, before.model)
             if found.generation != before.generation:
                 raise conflict(before, found, _entry_at(connection, found))
-            values = _deployment_values(after)
+            values = rows.deployment_values(after)
             if before.generation == 0:
                 connection.execute(deployments.insert().values(values))
             else:
@@ -92,7 +83,21 @@ class SqlReleases:
         with self._writing() as connection:
             connection.execute(sa.select(head).with_for_update())
             if connection.execute(sa.select(releases.c.id).where(releases.c.id == release.id)).first() is None:
-                connection.execute(releases.insert().values(_release_values(release)))
+                connection.execute(releases.insert().values(rows.release_values(release)))
+
+    def restock(self, release: Release) -> None:
+        """Let a release that could not be started be served from where it was packaged again; nothing else changes.
+
+        Raises ReleaseRefused where it is not missing, since what serves, or may, is never exchanged under its name.
+        """
+        again = {"target": release.target, "artifact_uri": release.artifact_uri, "image_digest": release.image_digest}
+        same = (releases.c.id == release.id) & (releases.c.artifact_digest == release.artifact_digest)
+        with self._writing() as connection:
+            connection.execute(sa.select(head).with_for_update())
+            gone = connection.execute(missing_releases.delete().where(missing_releases.c.release == release.id))
+            if not gone.rowcount:
+                raise ReleaseRefused(f"{release.id} is not missing; it is left as it is", release=release.id)
+            connection.execute(releases.update().where(same).values(again))
 
     def release(self, release_id: str) -> Release:
         with self._reading() as connection:
@@ -102,13 +107,13 @@ class SqlReleases:
                 f"there is no release {release_id}; `flightworthy history` lists those that there are",
                 release=release_id,
             )
-        return _as_release(row)
+        return rows.as_release(row)
 
     def releases(self, model: str) -> list[Release]:
         """Every release that was ever proposed for a model, oldest first."""
         with self._reading() as connection:
             query = sa.select(releases).where(releases.c.model == model).order_by(releases.c.place)
-            return [_as_release(row) for row in connection.execute(query).mappings()]
+            return [rows.as_release(row) for row in connection.execute(query).mappings()]
 
     # The ledger
 
@@ -117,7 +122,7 @@ class SqlReleases:
         query = sa.select(entries).order_by(entries.c.seq)
         with self._reading() as connection:
             chosen = query if model is None else query.where(entries.c.model == model)
-            return [_as_entry(row) for row in connection.execute(chosen).mappings()]
+            return [rows.as_entry(row) for row in connection.execute(chosen).mappings()]
 
     def head(self) -> str:
         """The hash that the newest entry must have."""
@@ -143,23 +148,45 @@ class SqlReleases:
 
     def observe(self, observation: Observation) -> None:
         """Keep the newest observation of a model; older ones are not kept."""
-        values = {
-            **asdict(observation),
-            "healthy": json.dumps(observation.healthy),
-            "at": ledger.instant(observation.at),
-        }
+        values = rows.observation_values(observation)
         with self._writing() as connection:
-            connection.execute(observations.delete().where(observations.c.model == observation.model))
-            connection.execute(observations.insert().values(values))
+            connection.execute(_upsert(connection, observations, values))
 
     def observation(self, model: str) -> Observation | None:
         query = sa.select(observations).where(observations.c.model == model)
         with self._reading() as connection:
             row = connection.execute(query).mappings().first()
-        if row is None:
-            return None
-        seen_at = datetime.fromisoformat(row["at"])
-        return Observation(**{**row, "healthy": tuple(json.loads(row["healthy"])), "at": seen_at})
+        return None if row is None else rows.as_observation(row)
+
+    def note_healing(self, healing: Healing) -> None:
+        """Add what the deployer put right."""
+        with self._writing() as connection:
+            connection.execute(healings.insert().values(rows.healing_values(healing)))
+
+    def healings(self, model: str, *, limit: int) -> list[Healing]:
+        """The newest healings of a model, or of what all models share; oldest first."""
+        query = sa.select(healings).where(sa.or_(healings.c.model == model, healings.c.model.is_(None)))
+        with self._reading() as connection:
+            found = connection.execute(query.order_by(healings.c.place.desc()).limit(limit)).mappings()
+            return [rows.as_healing(row) for row in found][::-1]
+
+    # What cannot be started
+
+    def note_missing(self, found: Mapping[str, str | None], *, at: datetime) -> None:
+        """Note for each of these releases why it cannot be started, or with None that it can be again."""
+        with self._writing() as connection:
+            for release, why in found.items():
+                if why is None:
+                    connection.execute(missing_releases.delete().where(missing_releases.c.release == release))
+                else:
+                    values = {"release": release, "why": why, "since_at": ledger.instant(at)}
+                    connection.execute(_upsert(connection, missing_releases, values))
+
+    def missing(self) -> dict[str, str]:
+        """The releases that cannot be started, and why."""
+        with self._reading() as connection:
+            found = connection.execute(sa.select(missing_releases.c.release, missing_releases.c.why))
+            return {str(row.release): str(row.why) for row in found}
 
     # Which run took a partition
 
@@ -176,92 +203,35 @@ class SqlReleases:
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
-        with self._answering(), self._engine.execution_options(writes=True).begin() as connection:
+        with answering(self._name), self._engine.execution_options(writes=True).begin() as connection:
             yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
-        with self._answering(), self._engine.connect() as connection:
+        with answering(self._name), self._engine.connect() as connection:
             yield connection
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        try:
-            yield
-        except sa.exc.OperationalError as error:
-            raise Unavailable(
-                f"the release database {self._name} did not answer: {error.orig}. Nothing was changed; try again.",
-                database=self._name,
-            ) from error
 
 
 def _deployment(connection: sa.Connection, model: str) -> Deployment:
     row = connection.execute(sa.select(deployments).where(deployments.c.model == model)).mappings().first()
-    return Deployment.empty(model) if row is None else _as_deployment(row)
+    return Deployment.empty(model) if row is None else rows.as_deployment(row)
 
 
 def _entry_at(connection: sa.Connection, found: Deployment) -> ledger.Entry | None:
     query = sa.select(entries).filter_by(model=found.model, generation=found.generation)
     row = connection.execute(query).mappings().first()
-    return None if row is None else _as_entry(row)
+    return None if row is None else rows.as_entry(row)
 
 
 def _append(connection: sa.Connection, draft: ledger.Draft, *, seq: int, previous_hash: str) -> None:
     entry = ledger.chain(draft, seq=seq, previous_hash=previous_hash)
-    values = {**asdict(entry), "at": ledger.instant(entry.at), "evidence": json.dumps(entry.evidence)}
-    connection.execute(entries.insert().values(values))
+    connection.execute(entries.insert().values(rows.entry_values(entry)))
     connection.execute(head.update().values(seq=seq, hash=entry.hash))
 
 
-def _as_entry(row: Row) -> ledger.Entry:
-    evidence = tuple(json.loads(row["evidence"]))
-    return ledger.Entry(**{**row, "at": datetime.fromisoformat(row["at"]), "evidence": evidence})
-
-
-def _deployment_values(row: Deployment) -> dict[str, Any]:
-    since = None if row.since_at is None else ledger.instant(row.since_at)
-    return {**asdict(row), "phase": str(row.phase), "since_at": since}
-
-
-def _as_deployment(row: Row) -> Deployment:
-    since = None if row["since_at"] is None else datetime.fromisoformat(row["since_at"])
-    return Deployment(**{**row, "phase": Phase(row["phase"]), "since_at": since})
-
-
-def _release_values(release: Release) -> dict[str, Any]:
-    kept = {field.name: getattr(release, field.name) for field in fields(release)}
-    strategy = _in_seconds(asdict(release.strategy))
-    return {**kept, "bundle": json.dumps(dict(release.bundle), sort_keys=True), "strategy": json.dumps(strategy)}
-
-
-def _as_release(row: Row) -> Release:
-    values = {key: value for key, value in row.items() if key != "place"}
-    told = json.loads(values["strategy"])
-    strategy = Strategy(
-        steps=tuple(told["steps"]),
-        bake_time=timedelta(seconds=told["bake_time"]),
-        min_requests=told["min_requests"],
-        deadline=timedelta(seconds=told["deadline"]),
-        max_error_rate=told["max_error_rate"],
-        limits=_as_limits(told.get("limits")),
-    )
-    return Release(**{**values, "bundle": json.loads(values["bundle"]), "strategy": strategy})
-
-
-def _as_limits(told: dict[str, Any] | None) -> Limits:
-    """The limits of a strategy; one that was written before there were any is judged as it was then."""
-    if told is None:
-        return NO_LIMITS
-    slowest = told.get("max_p99_latency")
-    read = {
-        "max_p99_latency": None if slowest is None else timedelta(seconds=slowest),
-        "required": tuple(told.get("required", NO_LIMITS.required)),
-    }
-    return replace(NO_LIMITS, **{**told, **read})
-
-
-def _in_seconds(told: dict[str, Any]) -> dict[str, Any]:
-    """Durations as JSON has them."""
-    inner = {key: _in_seconds(value) for key, value in told.items() if isinstance(value, dict)}
-    durations = {key: value.total_seconds() for key, value in told.items() if isinstance(value, timedelta)}
-    return {**told, **inner, **durations}
+def _upsert(connection: sa.Connection, table: sa.Table, values: Mapping[str, object]) -> sa.Executable:
+    """Insert, or replace the row with the same key: one statement, so that two at once are no error."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    key = [column.name for column in table.primary_key]
+    others = {name: value for name, value in values.items() if name not in key}
+    return insert(table).values(**values).on_conflict_do_update(index_elements=key, set_=others)

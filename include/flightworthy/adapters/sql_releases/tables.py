@@ -1,22 +1,13 @@
-"""The tables of Flightworthy's own database, and how SQLite is made to keep them safely.
+"""The tables of Flightworthy's own database as this code reads and writes them; ``migrations`` is how they came to be.
 
 Instants are ISO 8601 text in UTC with microseconds: they sort by time and hash the same on every database.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import time
-from typing import Any
-
 import sqlalchemy as sa
 
-from flightworthy.ledger import GENESIS
-
 metadata = sa.MetaData()
-
-_CREATING = 0x666C69676874
-"""The PostgreSQL advisory lock under which tables are made."""
 
 deployments = sa.Table(
     "deployment", metadata,
@@ -62,6 +53,7 @@ entries = sa.Table(
     sa.Column("evidence", sa.Text, nullable=False),
     sa.Column("previous_hash", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("share", sa.Integer),
     sa.UniqueConstraint("model", "generation", name="one_decision_per_generation"),
 )  # fmt: skip
 
@@ -95,45 +87,18 @@ claims = sa.Table(
     sa.Column("run_id", sa.String(500), nullable=False),
 )  # fmt: skip
 
+healings = sa.Table(
+    "healing", metadata,
+    sa.Column("place", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("model", sa.String(200), index=True),
+    sa.Column("at", sa.String(40), nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+)  # fmt: skip
 
-def create_tables(connection: sa.Connection) -> None:
-    """Make what is missing. Safe when many processes do it at once, within one transaction each."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
-    metadata.create_all(connection)
-    if connection.execute(sa.select(head.c.seq)).first() is None:
-        connection.execute(head.insert().values(seq=0, hash=GENESIS))
-
-
-def settle_sqlite(engine: sa.Engine) -> None:
-    """Write-ahead log, patience, and transactions that take the write lock when they begin.
-
-    Left alone, the driver begins a transaction at its first write: two that have read the same row would both
-    try, and one fail with "database is locked" whatever the timeout.
-    """
-
-    @sa.event.listens_for(engine, "connect")
-    def on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA busy_timeout = 30000")
-        _use_wal(connection)
-        connection.execute("PRAGMA synchronous = NORMAL")
-
-    @sa.event.listens_for(engine, "begin")
-    def on_begin(connection: sa.Connection) -> None:
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _use_wal(connection: Any) -> None:
-    """Switching needs the file for itself for a moment, and does not wait by ``busy_timeout``."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return
+missing_releases = sa.Table(
+    "missing", metadata,
+    sa.Column("release", sa.String(300), primary_key=True),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("since_at", sa.String(40), nullable=False),
+)  # fmt: skip

@@ -1,3 +1,5 @@
+"""A real MLflow server for tests, over SQLite and a folder."""
+
 from __future__ import annotations
 
 import os
@@ -9,15 +11,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 
-@pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real MLflow server over SQLite and a folder; its address."""
-    folder = tmp_path_factory.mktemp("mlflow")
+@contextmanager
+def running_mlflow(folder: Path) -> Iterator[str]:
+    """Start a server in a folder and end it; its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -27,6 +27,7 @@ class Draft:
 
     ``from_release`` and ``to_release`` say which release the model goes by, or would go by, before and after: a
     proposal goes from the champion to the challenger, a withdrawal from the challenger back to the champion.
+    ``share`` is the challenger's part of the traffic after it, in percent; None in entries of before it was told.
     """
 
     model: str
@@ -38,6 +39,7 @@ class Draft:
     generation: int
     reason: str
     evidence: tuple[str, ...] = ()
+    share: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class Entry:
     evidence: tuple[str, ...]
     previous_hash: str
     hash: str
+    share: int | None
 
 
 def digest_of(entry: Entry) -> str:
@@ -73,6 +76,9 @@ def digest_of(entry: Entry) -> str:
         "evidence": list(entry.evidence),
         "previous_hash": entry.previous_hash,
     }
+    if entry.share is not None:
+        # Entries of 0.1 told none, and their hashes hold as they are.
+        content["share"] = entry.share
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -89,6 +95,7 @@ def chain(draft: Draft, *, seq: int, previous_hash: str) -> Entry:
         "generation": draft.generation,
         "reason": draft.reason,
         "evidence": draft.evidence,
+        "share": draft.share,
         "previous_hash": previous_hash,
     }
     unsealed = Entry(**content, hash="")  # type: ignore[arg-type]
@@ -112,9 +119,28 @@ def verify(entries: Iterable[Entry], *, head: str | None = None) -> int:
         last_hash = entry.hash
     if head is not None and head != last_hash:
         raise _broken(
-            count + 1, f"the newest entries are missing: the chain ends at entry {count}, the head is another"
+            count + 1,
+            f"the newest entries are missing, or entry {count} was replaced: the chain ends at entry {count}, "
+            "the head is another",
         )
     return count
+
+
+def verify_evidence(entries: Iterable[Entry], body_of: Callable[[str], str | None]) -> int:
+    """See that what each decision rests on is there and is what it was; the number of bodies if so.
+
+    Raises LedgerBroken that names the first entry whose evidence was changed or removed.
+    """
+    seen: set[str] = set()
+    for entry in entries:
+        for digest in entry.evidence:
+            body = body_of(digest)
+            if body is None:
+                raise _broken(entry.seq, f"the evidence {digest[:12]} of entry {entry.seq} was removed")
+            if hashlib.sha256(body.encode()).hexdigest() != digest:
+                raise _broken(entry.seq, f"the evidence {digest[:12]} of entry {entry.seq} was changed")
+            seen.add(digest)
+    return len(seen)
 
 
 def instant(at: datetime) -> str:

@@ -1,0 +1,70 @@
+"""``flightworthy prune``: throw away what retention lets go, or only say what that would be."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flightworthy.cli.answers import Answer, Exit, table
+from flightworthy.cli.known import known_model
+from flightworthy.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from flightworthy.deployer.pruning import Pruned
+    from flightworthy.release import ReleaseStore
+
+__all__ = ["run"]
+
+
+def run(asked: argparse.Namespace, settings: Settings) -> Answer:
+    """Prune one model or all that have a folder. A model whose files are wrong keeps everything."""
+    from flightworthy.adapters.spec_files import load, load_all
+
+    store = settings.releases()
+    try:
+        if asked.model:
+            specs = [load(settings.models / known_model(asked.model, settings, store), settings.environ)]
+            refused = {}
+        else:
+            found = load_all(settings.models, settings.environ)
+            specs, refused = list(found.loaded), {model: error.message for model, error in found.refused.items()}
+        done = {spec.model: _pruned(asked, settings, store, spec) for spec in specs}
+    finally:
+        store.close()
+    document = {
+        "dry_run": asked.dry_run,
+        "models": [{"model": model, "pruned": [_document(each) for each in of]} for model, of in done.items()],
+        "refused": refused,
+    }
+    return Answer(document=document, text=_text(asked, done, refused), exit=Exit.DONE)
+
+
+def _pruned(asked: argparse.Namespace, settings: Settings, store: ReleaseStore, spec: Any) -> list[Pruned]:
+    from flightworthy.deployer.pruning import Pruned, policy_of, pruner_of
+    from flightworthy.deployer.settings import Settings as DeployerSettings
+
+    pruner = pruner_of(store, DeployerSettings.from_environ(settings.environ, Path.cwd()))
+    now = datetime.now(UTC)
+    if asked.dry_run:
+        return [Pruned(what=each, left="") for each in pruner.plan(spec.model, policy_of(spec), now=now)]
+    return pruner.prune(spec.model, policy_of(spec), now=now)
+
+
+def _document(pruned: Pruned) -> dict[str, Any]:
+    return {**asdict(pruned.what), "left": pruned.left}
+
+
+def _text(asked: argparse.Namespace, done: dict[str, list[Pruned]], refused: dict[str, str]) -> str:
+    rows = [
+        (model, each.what.kind, each.what.name, f"{each.what.why}{f'; left: {each.left}' if each.left else ''}")
+        for model, found in done.items()
+        for each in found
+    ]
+    said = [f"{model} keeps everything, since its files are wrong: {why}" for model, why in refused.items()]
+    if not rows:
+        return "\n".join(["there is nothing that retention lets go", *said])
+    heads = ("MODEL", "WOULD GO" if asked.dry_run else "GONE", "NAME", "WHY")
+    return "\n".join([table(heads, rows), *said])
