@@ -6,6 +6,7 @@ import socket
 import tarfile
 import time
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -281,7 +282,7 @@ print(json.dumps({"uid": os.getuid(), "capabilities": int(status["CapEff"], 16) 
 @pytest.fixture
 def neighbour(image: Image) -> Iterator[str]:
     """Another container on the network of models, which would answer; its address."""
-    containers, labels = DockerContainers(), {"io.flightworthy.test": "neighbour"}
+    containers, labels = DockerContainers(), {"io.flightworthy.test": f"neighbour-{uuid.uuid4().hex}"}
     options = {**RUN_OPTIONS, "entrypoint": ["python", "-m", "http.server", "80"]}
     options = {**options, "user": "0", "cap_drop": []}
     order = Order(

@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import urllib.error
@@ -48,7 +49,7 @@ attempt("read another process's environment", lambda: open(f"/proc/{os.getppid()
 attempt("change the model", lambda: open(f"{here}/model.skops", "ab"))
 attempt("add a file to the model", lambda: open(f"{here}/model.pkl", "wb"))
 attempt("remove a file of the model", lambda: os.unlink(f"{here}/golden.json"))
-attempt("write to /tmp", lambda: open("/tmp/flightworthy-probe", "w"))
+attempt("write outside", lambda: open(given["outside"], "w"))
 attempt("a link out of its folder", lambda: os.symlink("/etc", given["predictions"] + "/etc"))
 attempt("start a program", lambda: subprocess.run(["/bin/true"]))
 attempt("become a program", lambda: os.execv("/bin/true", ["true"]))
@@ -96,9 +97,11 @@ def probed(fraud: Path, folder: Path) -> dict[str, Any]:
     (folder / "secret").write_text("secret")
     with socket.create_server(("127.0.0.1", 0)) as listening:
         given = {
-            "artifact": str(fraud),
+            # A copy: a probe that got through would leave others a model that it changed.
+            "artifact": str(shutil.copytree(fraud, folder / "model")),
             "predictions": str(folder / "predictions" / "fraud"),
             "secret": str(folder / "secret"),
+            "outside": str(folder / "outside"),
             "port": free_port(),
             "other": free_port(),
             "open": listening.getsockname()[1],
@@ -122,7 +125,7 @@ def test_a_confined_process_gets_nowhere_and_still_does_its_work(fraud: Path, tm
     assert {what: works for what, works in found["still"].items() if not works} == {}
     assert {int(each, 16) for each in found["capabilities"]} == {0}
     assert (found["no new privileges"], found["core"]) == ("1", [0, 0])
-    assert not Path("/tmp/flightworthy-probe").exists()
+    assert not (tmp_path / "outside").exists()
 
 
 def test_a_server_confines_itself_and_answers(fraud: Path, tmp_path: Path) -> None:
