@@ -102,7 +102,7 @@ def _log(folder: Path | None, scorer: Scorer, identity: Identity) -> PredictionL
         return None
     return PredictionLog(
         folder / identity.model,
-        names=scorer.contract.names,
+        contract=scorer.contract,
         stamp={"release": identity.release, "version": identity.version, "arm": identity.arm},
     )
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from types import GenericAlias
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -16,10 +14,9 @@ from numpy.typing import NDArray
 
 from flightworthy.errors import ArtifactRefused
 
-__all__ = ["Contract", "Feature", "Flaw", "Row", "Shapes", "parse_contract"]
+__all__ = ["Contract", "Feature", "Flaw", "Policy", "Row", "parse_contract"]
 
-TYPES: Mapping[str, Any] = {"number": float, "integer": int | float, "category": str, "boolean": bool}
-"""An integer may be written 3.0, as pandas does for a column with gaps; see ``Contract.value_flaw``."""
+TYPES = ("number", "integer", "category", "boolean")
 
 Row = tuple[Any, ...]
 _UNSPEAKABLE = re.compile(r'["\\\x00-\x1f]')
@@ -37,15 +34,35 @@ class Feature:
     values: tuple[str, ...] | None
     minimum: float | None
     maximum: float | None
+    personal: bool = False
+    """Whether it names a person: the prediction log then holds a pseudonym of it."""
 
     @property
-    def decoded(self) -> Any:
-        """The type that one value of this feature is decoded into."""
-        literal: Any = Literal
-        kind = TYPES[self.type] if self.values is None else literal[self.values]
-        if self.minimum is not None or self.maximum is not None:
-            kind = Annotated[float, msgspec.Meta(ge=self.minimum, le=self.maximum)]
-        return kind | None if self.nullable else kind
+    def is_bounded(self) -> bool:
+        """Whether it has a range."""
+        return self.minimum is not None or self.maximum is not None
+
+    def range_flaw(self, lowest: float, highest: float) -> str | None:
+        """What is wrong with values between these two; NaN stands for none."""
+        if self.minimum is not None and lowest < self.minimum:
+            return f"Expected a number >= {self.minimum:g}"
+        if self.maximum is not None and highest > self.maximum:
+            return f"Expected a number <= {self.maximum:g}"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What becomes of input that the model was not trained on. As it stands, all of it is refused."""
+
+    extra_features: Literal["refuse", "ignore"] = "refuse"
+    out_of_range: Literal["refuse", "flag"] = "refuse"
+    unseen_category: Literal["refuse", "missing"] = "refuse"
+
+    @property
+    def flags(self) -> bool:
+        """Whether rows may be answered in spite of a value, which is then pointed at."""
+        return self.out_of_range == "flag" or self.unseen_category == "missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +80,25 @@ class Contract:
 
     model: str
     features: tuple[Feature, ...]
+    policy: Policy = Policy()
+    entity_is_personal: bool = False
+    threshold: float = 0.5
     names: tuple[str, ...] = field(init=False)
+    is_numeric: bool = field(init=False)
+    """Whether all features are numbers, so that an estimator takes floats."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(feature.name for feature in self.features))
+        object.__setattr__(self, "is_numeric", all(feature.type in {"number", "integer"} for feature in self.features))
+
+    @property
+    def has_personal(self) -> bool:
+        """Whether anything that a request holds names a person."""
+        return self.entity_is_personal or any(feature.personal for feature in self.features)
 
     def matrix(self, rows: Sequence[Row]) -> NDArray[Any]:
         """Rows in the contract's order as the estimator takes them: float if all are numbers, else object."""
-        numeric = all(feature.type in {"number", "integer"} for feature in self.features)
-        if numeric:
+        if self.is_numeric:
             return np.array(rows, dtype=np.float64)
         matrix = np.empty((len(rows), len(self.features)), dtype=object)
         matrix[:] = rows
@@ -85,6 +112,8 @@ class Contract:
             if name not in given:
                 return Flaw(name=name, what=f"Column `{name}` is missing")
         for name in given:
+            if name not in self.names and self.policy.extra_features == "ignore":
+                continue
             if name not in self.names:
                 return Flaw(name=name, what=f"Column `{name}` is not a feature of this model")
             if given.count(name) > 1:
@@ -96,6 +125,8 @@ class Contract:
         for position, feature in enumerate(self.features):
             if feature.type != "integer":
                 continue
+            if len(rows) > 1 and _are_integers([row[position] for row in rows]):
+                continue
             for index, row in enumerate(rows):
                 if (wrong := _integer_flaw(row[position])) is not None:
                     endless = abs(row[position]) > sys.float_info.max
@@ -103,47 +134,22 @@ class Contract:
         return None
 
 
+def _are_integers(values: Sequence[Any]) -> bool:
+    """Whether all are surely exact integers; one by one is ten times as slow, and tells which is not."""
+    try:
+        column = np.array(values, dtype=np.float64)
+    except OverflowError:
+        return False
+    # Below the largest, since 2^53 + 1 becomes 2^53 in a float.
+    fine = (np.abs(column) < _LARGEST_INTEGER) & (np.trunc(column) == column)
+    return bool((fine | np.isnan(column)).all())
+
+
 def _integer_flaw(value: Any) -> str | None:
     # The size first: a longer integer than a float holds cannot be asked whether it is one.
     if value is None or (abs(value) <= _LARGEST_INTEGER and float(value).is_integer()):
         return None
     return f"Expected an integer between -2^53 and 2^53, got {value!r:.40}"
-
-
-class Shapes:
-    """Decoders for the shapes that rows come in: a list of objects, a list of lists, an object of lists."""
-
-    def __init__(self, contract: Contract) -> None:
-        self._kinds = {feature.name: feature.decoded for feature in contract.features}
-        self.record = self._struct("Record", self._kinds)
-        self.records = msgspec.json.Decoder(_list_of(self.record))
-        columns = {name: _list_of(kind) for name, kind in self._kinds.items()}
-        self.columns = msgspec.json.Decoder(self._struct("Columns", columns))
-        # Clients keep to a few column orders; the bound keeps those who do not from filling the memory.
-        self.rows: Callable[[tuple[str, ...]], msgspec.json.Decoder[list[Row]]] = lru_cache(64)(self._rows)
-
-    def rows_type(self, order: tuple[str, ...]) -> Any:
-        """Rows as lists, their values in this order of the contract's names."""
-        return _list_of(GenericAlias(tuple, tuple(self._kinds[name] for name in order)))
-
-    def _rows(self, order: tuple[str, ...]) -> msgspec.json.Decoder[list[Row]]:
-        return msgspec.json.Decoder(self.rows_type(order))
-
-    @staticmethod
-    def _struct(title: str, kinds: Mapping[str, Any]) -> type[msgspec.Struct]:
-        # Feature names need not be identifiers, so the attributes are numbered.
-        attributes = {name: f"f{position}" for position, name in enumerate(kinds)}
-        return msgspec.defstruct(
-            title,
-            [(attributes[name], kind) for name, kind in kinds.items()],
-            rename={attribute: name for name, attribute in attributes.items()},
-            forbid_unknown_fields=True,
-            gc=False,
-        )
-
-
-def _list_of(kind: Any) -> Any:
-    return GenericAlias(list, (kind,))
 
 
 def parse_contract(raw: Mapping[str, Any]) -> Contract:
@@ -154,9 +160,18 @@ def parse_contract(raw: Mapping[str, Any]) -> Contract:
     features = raw.get("features")
     if not isinstance(features, Sequence) or not features:
         raise _refusal("it names no features")
-    contract = Contract(model=str(raw.get("model", "")), features=tuple(_feature(feature) for feature in features))
+    contract = Contract(
+        model=str(raw.get("model", "")),
+        features=tuple(_feature(feature) for feature in features),
+        policy=_policy(raw.get("requests", {})),
+        entity_is_personal=raw.get("entity_is_personal", False) is True,
+        threshold=float(output.get("threshold", 0.5)),
+    )
     if len(set(contract.names)) != len(contract.names):
         raise _refusal("it names a feature twice")
+    closed = [feature for feature in contract.features if feature.values is not None]
+    if contract.policy.unseen_category == "missing" and not all(feature.nullable for feature in closed):
+        raise _refusal("an unseen category is to count as missing where nothing may be missing")
     return contract
 
 
@@ -175,7 +190,15 @@ def _feature(raw: Any) -> Feature:
         values=None if values is None else tuple(values),
         minimum=raw.get("minimum"),
         maximum=raw.get("maximum"),
+        personal=raw.get("personal", False) is True,
     )
+
+
+def _policy(raw: Any) -> Policy:
+    try:
+        return msgspec.convert(raw, Policy)
+    except msgspec.ValidationError as error:
+        raise _refusal(f"its requests section is unknown to this server: {error}") from error
 
 
 def _refusal(why: str) -> ArtifactRefused:

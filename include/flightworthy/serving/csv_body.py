@@ -37,7 +37,7 @@ def parse(body: bytes, contract: Contract) -> Table | Problem:
     order = tuple(lines[0])
     if (flaw := contract.column_flaw(order)) is not None:
         return Problem(status=422, detail=flaw.what, field=f"csv.{flaw.name}")
-    kinds = {feature.name: feature.type for feature in contract.features}
+    kinds = dict.fromkeys(order, "category") | {feature.name: feature.type for feature in contract.features}
     for index, line in enumerate(lines[1:]):
         if len(line) != len(order):
             return Problem(status=422, detail=f"Expected {len(order)} cells, got {len(line)}", field=f"csv[{index}]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 __all__ = ["BUCKETS", "Metrics"]
@@ -21,6 +21,7 @@ class Metrics:
         self.rows = 0
         self.outputs_refused = 0
         self._labels = dict(labels)
+        self._flagged: Counter[str] = Counter()
         self._requests: Counter[int] = Counter()
         self._buckets = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
@@ -30,6 +31,10 @@ class Metrics:
         self._requests[status] += 1
         self._buckets[bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
+
+    def flag(self, features: Sequence[str]) -> None:
+        """Count requests that were answered although these features held what training did not see."""
+        self._flagged.update(features)
 
     def requests(self) -> Mapping[int, int]:
         """Answered scoring requests by HTTP status."""
@@ -50,6 +55,12 @@ class Metrics:
             *_family("requests_in_flight", "gauge", "Requests being answered", {"": self.in_flight}),
             *_family("rows_total", "counter", "Rows scored", {"": self.rows}),
             *_family("outputs_refused_total", "counter", "Answers not sent", {"": self.outputs_refused}),
+            *_family(
+                "flagged_requests_total",
+                "counter",
+                "Requests answered although a feature was out of range or unseen",
+                {_text({"feature": name}): count for name, count in sorted(self._flagged.items())},
+            ),
             *_family("prediction_log_rows_total", "counter", "Rows written to the prediction log", {"": log_rows}),
             *_family("prediction_log_dropped_total", "counter", "Rows the log had to drop", {"": log_dropped}),
         ]

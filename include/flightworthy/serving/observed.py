@@ -1,23 +1,24 @@
-"""Around every request: an id, who answered, how long it took, and an answer even when the code below fails."""
+"""Around every request: an id, who answered, and an answer even when the code below fails."""
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
-from time import perf_counter
-from typing import Final
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flightworthy.serving.events import say
-from flightworthy.serving.metrics import Metrics
 from flightworthy.serving.problem import Problem
 
-__all__ = ["SCORING_PATH", "Identity", "Observed"]
+__all__ = ["Identity", "Observed", "problem_response", "request_id_of"]
 
-SCORING_PATH: Final = "/invocations"
-_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+_PROCESS = secrets.token_hex(8)
+_REQUESTS = itertools.count()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +37,10 @@ class Identity:
 
 
 class Observed:
-    """ASGI middleware. Puts ``request_id`` into the scope's state, for the endpoints and their problems."""
+    """ASGI middleware of the pages. Puts ``request_id`` into the scope's state, for them and their problems."""
 
-    def __init__(self, app: ASGIApp, *, identity: Identity, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, identity: Identity) -> None:
         self._app = app
-        self._metrics = metrics
         self._headers = identity.headers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,38 +48,35 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        request_id = request_id_of(dict(scope["headers"]))
         scope.setdefault("state", {})["request_id"] = request_id
         headers = [*self._headers, (b"x-request-id", request_id.encode())]
-        status = 0
+        is_begun = False
 
         async def stamped(message: Message) -> None:
-            nonlocal status
+            nonlocal is_begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                is_begun = True
                 message["headers"] = [*message["headers"], *headers]
             await send(message)
 
-        started = perf_counter()
-        is_scoring = scope["path"] == SCORING_PATH
-        self._metrics.in_flight += is_scoring
         try:
             await self._app(scope, receive, stamped)
         except Exception as error:  # noqa: BLE001 - the last line of defence: a trace belongs into the log, not the answer
             say("request_failed", error=error, request_id=request_id)
-            if not status:
+            if not is_begun:
                 problem = Problem(status=500, detail="The server failed; its log knows more under the request id")
-                await problem.response(request_id)(scope, receive, stamped)
-        finally:
-            self._metrics.in_flight -= is_scoring
-            if is_scoring:
-                self._metrics.observe(status, perf_counter() - started)
+                await problem_response(problem, request_id)(scope, receive, stamped)
 
 
-def _request_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            given: str = value.decode("latin-1")
-            if _SANE_ID.fullmatch(given):
-                return given
-    return secrets.token_hex(16)
+def problem_response(problem: Problem, request_id: str) -> Response:
+    """A problem as Starlette sends it."""
+    return Response(problem.content(request_id), problem.status, media_type="application/problem+json")
+
+
+def request_id_of(headers: Mapping[bytes, bytes]) -> str:
+    """The client's own id if it is fit for logs and headers, else a new one: this process, and a number."""
+    given = headers.get(b"x-request-id")
+    if given is not None and _SANE_ID.fullmatch(given):
+        return given.decode()
+    return f"{_PROCESS}{next(_REQUESTS):016x}"

@@ -1,16 +1,20 @@
 """The prediction log: what was asked and answered, by which version; written beside the answer, never before it.
 
 One file per process under ``predictions/<model>/``, rotated by size, named ``<UTC start>-<random>-<number>.jsonl``.
+While it is written to, its writer holds a lock on it (``flock``): whoever gets that lock knows that it is finished.
 JSON lines in UTF-8, one line for each row of a request::
 
     {"at": "2026-01-05T12:00:00.123456Z",   when the answer was made, UTC
      "request_id": "…",                     as in the answer's x-request-id; rows of one request share it, in order
-     "entity": "…" or null,                 the request's x-entity-id
+     "entity": "…" or null,                 the request's x-entity-id, or its pseudonym
      "release": "diagnosis-3-1a2b3c4d",
      "version": "3",                        the registered model version
      "arm": "a" or null,                    which of the two slots answered
      "features": {"age": 51, …},            as the client sent them, null where it sent null
-     "prediction": 0.25}                    P(positive)
+     "prediction": 0.25,                    P(positive)
+     "latency_ms": 0.41}                    from the request's head to its answer, in this server
+
+What is declared as personal is here as a keyed pseudonym (see ``pseudonyms``), the same for the same value.
 
 A last line without its newline is still being written: leave it for the next look. Rows are on disk within a second; a
 graceful stop writes them all. When the disk cannot keep up or is full, rows are dropped and counted, and answers go on.
@@ -18,10 +22,11 @@ graceful stop writes them all. When the disk cannot keep up or is full, rows are
 
 from __future__ import annotations
 
+import fcntl
 import secrets
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,9 +34,10 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
+from numpy.typing import NDArray
 
-from flightworthy.serving.contract import Row
+from flightworthy.serving.contract import Contract, Row
+from flightworthy.serving.log_lines import Lines
 
 __all__ = ["Answer", "PredictionLog"]
 
@@ -47,8 +53,9 @@ class Answer:
     request_id: str
     entity: str | None
     at: datetime
-    rows: Sequence[Row]
-    predictions: Sequence[float]
+    rows: Sequence[Row] | NDArray[Any]
+    predictions: NDArray[Any]
+    latency_ms: float
 
 
 class PredictionLog:
@@ -58,16 +65,19 @@ class PredictionLog:
         self,
         folder: Path,
         *,
-        names: Sequence[str],
-        stamp: dict[str, Any],
+        contract: Contract,
+        stamp: Mapping[str, str | None],
+        key: bytes | None = None,
         max_pending_rows: int = 50_000,
         max_file_bytes: int = 64 << 20,
     ) -> None:
-        """``stamp``: what is the same on every line (release, version, arm). Creates ``folder``; raises OSError."""
+        """``stamp``: what is the same on every line (release, version, arm). Creates ``folder``; raises OSError.
+
+        ``key``: that of the pseudonyms; needed where ``contract`` declares anything as personal.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._names = tuple(names)
-        self._stamp = stamp
+        self._lines = Lines(contract, stamp, key)
         self._max_pending_rows = max_pending_rows
         self._max_file_bytes = max_file_bytes
         self._queue: deque[Answer] = deque()
@@ -79,7 +89,6 @@ class PredictionLog:
         self._dropped = 0
         self._stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         self._files = 0
-        self._encoder = msgspec.json.Encoder()
         self._file: FileIO | None = self._open()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
@@ -126,18 +135,11 @@ class PredictionLog:
             while self._queue and rows < BATCH_ROWS:
                 batch.append(self._queue.popleft())
                 rows += len(batch[-1].rows)
-            kept = self._write(b"".join(map(self._lines, batch)))
+            kept = self._write(self._lines.encode(batch))
             with self._lock:
                 self._pending -= rows
                 self._written += rows if kept else 0
                 self._dropped += 0 if kept else rows
-
-    def _lines(self, answer: Answer) -> bytes:
-        head = {"at": answer.at, "request_id": answer.request_id, "entity": answer.entity, **self._stamp}
-        return self._encoder.encode_lines(
-            {**head, "features": dict(zip(self._names, row, strict=True)), "prediction": prediction}
-            for row, prediction in zip(answer.rows, answer.predictions, strict=True)
-        )
 
     def _write(self, text: bytes) -> bool:
         try:
@@ -165,4 +167,8 @@ class PredictionLog:
 
     def _open(self) -> FileIO:
         self._files += 1
-        return FileIO(self._folder / f"{self._stem}-{self._files:04d}.jsonl", "x")
+        file = FileIO(self._folder / f"{self._stem}-{self._files:04d}.jsonl", "x")
+        with suppress(OSError):
+            # Where a file system knows no locks the file is only never taken for finished while it is young.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return file

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
-from starlette.responses import Response
 
 __all__ = ["Problem"]
 
@@ -13,9 +13,11 @@ TITLES = {
     400: "The request could not be read",
     404: "There is nothing here",
     405: "This method is not allowed here",
+    408: "The request took too long to arrive",
     413: "The request is too large",
     415: "This content type is not understood",
     422: "The request does not keep the model's contract",
+    431: "The request's head is too large",
     500: "The model failed",
     503: "The model is not ready",
 }
@@ -31,11 +33,12 @@ class Problem:
     detail: str
     field: str | None = None
 
-    def response(self, request_id: str) -> Response:
-        """The answer that a client gets."""
+    def content(self, request_id: str) -> bytes:
+        """The body that a client gets. ``error`` is where clients of the Open Inference Protocol look."""
+        detail = self.detail[:LONGEST]
         title = TITLES.get(self.status, "The request failed")
-        body = {"type": "about:blank", "title": title, "status": self.status}
-        body |= {"detail": self.detail[:LONGEST], "request_id": request_id}
+        body: dict[str, Any] = {"type": "about:blank", "title": title, "status": self.status, "detail": detail}
+        body |= {"request_id": request_id, "error": detail}
         if self.field is not None:
-            body |= {"errors": [{"field": self.field[:LONGEST], "message": self.detail[:LONGEST]}]}
-        return Response(msgspec.json.encode(body), self.status, media_type="application/problem+json")
+            body["errors"] = [{"field": self.field[:LONGEST], "message": detail}]
+        return msgspec.json.encode(body)

@@ -11,15 +11,17 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from flightworthy.serving import csv_body
-from flightworthy.serving.contract import Contract, Row, Shapes
+from flightworthy.serving.contract import Contract, Row
 from flightworthy.serving.problem import Problem
-from flightworthy.serving.syntax import explain, has_duplicate_keys, holds_endless_integer, unreadable
+from flightworthy.serving.shapes import Shapes
+from flightworthy.serving.syntax import count_colons, explain, has_duplicate_keys, holds_endless_integer, unreadable
 
-__all__ = ["Protocol"]
+__all__ = ["Protocol", "check_rows"]
 
 _WHERE = re.compile(r"^(?P<what>.*) - at `\$(?P<path>.*)`$", re.DOTALL)
 _CELL = re.compile(r"^\[(?P<row>\d+)\]\[(?P<column>\d+)\]$")
 _FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+_GLANCE = re.compile(rb'\s*\{\s*"(?P<name>dataframe_records|instances|inputs)"\s*:\s*\[\s*(?P<first>[\[{])')
 
 
 class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,6 +45,16 @@ class _Where:
     order: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Rows, where they were, and how many keys and how many colons inside of text were decoded with them."""
+
+    path: str
+    rows: list[Row]
+    keys: int
+    colons: int
+
+
 class Protocol:
     """Reads bodies for one contract. Holds no state between requests but compiled decoders."""
 
@@ -53,6 +65,7 @@ class Protocol:
         self._envelope = msgspec.json.Decoder(_Envelope)
         self._split = msgspec.json.Decoder(_Split)
         self._colons_in_names = sum(name.count(":") for name in contract.names)
+        self._texts = tuple(place for place, feature in enumerate(contract.features) if feature.type == "category")
 
     def read(self, content_type: str, body: bytes) -> list[Row] | Problem:
         """Rows with their values in the contract's order, or why there are none."""
@@ -60,23 +73,40 @@ class Protocol:
         if kind == "application/json":
             return self._json(body)
         if kind == "text/csv":
-            return self._checked("csv", self._csv(body))
-        detail = f"Send application/json or text/csv; got {kind or 'no content type'!r}"
+            rows = self._csv(body)
+            return rows if isinstance(rows, Problem) else self._checked("csv", rows)
+        detail = f"Send application/json, text/csv or application/vnd.apache.arrow.stream; got {kind or 'nothing'!r}"
         return Problem(status=415, detail=detail, field="content-type")
 
-    def _checked(self, path: str, rows: list[Row] | Problem) -> list[Row] | Problem:
+    def _checked(self, path: str, rows: list[Row]) -> list[Row] | Problem:
         """What no decoder sees: how many rows there are, and integers that are not."""
-        if isinstance(rows, Problem):
-            return rows
-        if not rows:
-            return Problem(status=422, detail="Expected at least one row, got none", field=path)
-        if len(rows) > self.max_rows:
-            return Problem(status=413, detail=f"At most {self.max_rows} rows a request, got {len(rows)}")
+        if (problem := check_rows(len(rows), self.max_rows, path)) is not None:
+            return problem
         if (flaw := self.contract.value_flaw(rows)) is not None:
             return Problem(status=400 if flaw.is_unreadable else 422, detail=flaw.what, field=f"{path}{flaw.name}")
         return rows
 
     def _json(self, body: bytes) -> list[Row] | Problem:
+        found = self._at_a_glance(body) or self._step_by_step(body)
+        if isinstance(found, Problem):
+            return found
+        if (twice := has_duplicate_keys(body, keys=1 + found.keys, colons=found.colons)) is not None:
+            return _duplicate(twice)
+        return self._checked(found.path, found.rows)
+
+    def _at_a_glance(self, body: bytes) -> _Found | None:
+        """The common shapes in one pass. Whatever is the matter with a body, the longer way says it better."""
+        seen = _GLANCE.match(body)
+        if seen is None:
+            return None
+        try:
+            (content,) = msgspec.structs.astuple(self._shapes.whole[seen["name"] + seen["first"]].decode(body))
+        except (ValueError, RecursionError):
+            return None
+        name = seen["name"].decode()
+        return self._of_records(name, content) if seen["first"] == b"{" else self._of_lists(name, content)
+
+    def _step_by_step(self, body: bytes) -> _Found | Problem:
         envelope = _decode(self._envelope.decode, body, _Where(""))
         if isinstance(envelope, Problem):
             return envelope
@@ -84,41 +114,34 @@ class Protocol:
         if len(given) != 1:
             return Problem(status=422, detail=f"Expected exactly one of {', '.join(_FORMATS)}; got {given or 'none'}")
         part = bytes(getattr(envelope, given[0]))
-        if (twice := has_duplicate_keys(body, keys=1, colons=part.count(b":"))) is not None:
-            return _duplicate(twice)
-        if given[0] == "dataframe_split":
-            return self._checked("dataframe_split.data", self._from_split(part))
-        return self._checked(given[0], self._from_list(given[0], part))
+        return self._from_split(part) if given[0] == "dataframe_split" else self._from_list(given[0], part)
 
-    def _from_split(self, part: bytes) -> list[Row] | Problem:
-        where = _Where("dataframe_split")
-        split = _decode(self._split.decode, part, where)
+    def _from_split(self, part: bytes) -> _Found | Problem:
+        split = _decode(self._split.decode, part, _Where("dataframe_split"))
         if isinstance(split, Problem):
             return split
         if (flaw := self.contract.column_flaw(split.columns)) is not None:
             return Problem(status=422, detail=flaw.what, field=f"dataframe_split.columns.{flaw.name}")
         data, index = bytes(split.data), b"" if split.index is UNSET else bytes(split.index)
-        inside = data.count(b":") + index.count(b":") + sum(name.count(":") for name in split.columns)
-        if (twice := has_duplicate_keys(part, keys=2 + (split.index is not UNSET), colons=inside)) is not None:
-            return _duplicate(twice)
         rows = _decode(self._shapes.rows(split.columns).decode, data, _Where("dataframe_split.data", split.columns))
-        return rows if isinstance(rows, Problem) else self._ordered(split.columns, rows)
+        if isinstance(rows, Problem):
+            return rows
+        rows = self._ordered(split.columns, rows)
+        colons = self._colons_in(rows) + count_colons(index) + sum(name.count(":") for name in split.columns)
+        return _Found("dataframe_split.data", rows, 2 + (split.index is not UNSET), colons)
 
-    def _from_list(self, name: str, part: bytes) -> list[Row] | Problem:
+    def _from_list(self, name: str, part: bytes) -> _Found | Problem:
         start = part.lstrip()
         if name == "inputs" and start.startswith(b"{"):
             return self._from_columns(part)
         if name != "dataframe_records" and not start[1:].lstrip().startswith(b"{"):
             names = self.contract.names
-            plain: list[Row] | Problem = _decode(self._shapes.rows(names).decode, part, _Where(name, names))
-            return plain
+            rows = _decode(self._shapes.rows(names).decode, part, _Where(name, names))
+            return rows if isinstance(rows, Problem) else self._of_lists(name, rows)
         records = _decode(self._shapes.records.decode, part, _Where(name))
-        if isinstance(records, Problem):
-            return records
-        rows = [msgspec.structs.astuple(record) for record in records]
-        return self._unless_duplicate(part, rows, keys=len(rows))
+        return records if isinstance(records, Problem) else self._of_records(name, records)
 
-    def _from_columns(self, part: bytes) -> list[Row] | Problem:
+    def _from_columns(self, part: bytes) -> _Found | Problem:
         columns = _decode(self._shapes.columns.decode, part, _Where("inputs"))
         if isinstance(columns, Problem):
             return columns
@@ -127,14 +150,20 @@ class Protocol:
         if len(lengths) != 1:
             detail = f"Expected columns of one length, got {sorted(lengths)}"
             return Problem(status=422, detail=detail, field="inputs")
-        return self._unless_duplicate(part, list(zip(*values, strict=True)), keys=1)
+        rows = list(zip(*values, strict=True))
+        return _Found("inputs", rows, len(values), self._colons_in_names + self._colons_in(rows))
 
-    def _unless_duplicate(self, part: bytes, rows: list[Row], *, keys: int) -> list[Row] | Problem:
-        """``keys``: how often the text spells all the feature names."""
-        inside = keys * self._colons_in_names
-        inside += sum(value.count(":") for row in rows for value in row if isinstance(value, str))
-        twice = has_duplicate_keys(part, keys=keys * len(self.contract.names), colons=inside)
-        return rows if twice is None else _duplicate(twice)
+    def _of_records(self, path: str, records: list[Any]) -> _Found:
+        rows = [msgspec.structs.astuple(record) for record in records]
+        colons = len(rows) * self._colons_in_names + self._colons_in(rows)
+        return _Found(path, rows, len(rows) * len(self.contract.names), colons)
+
+    def _of_lists(self, path: str, rows: list[Row]) -> _Found:
+        return _Found(path, rows, 0, self._colons_in(rows))
+
+    def _colons_in(self, rows: list[Row]) -> int:
+        """Colons of texts; numbers have none."""
+        return sum(row[place].count(":") for place in self._texts for row in rows if row[place] is not None)
 
     def _ordered(self, order: tuple[str, ...], rows: list[Row]) -> list[Row]:
         if order == self.contract.names:
@@ -150,6 +179,15 @@ class Protocol:
         where = _Where("csv", table.order)
         rows = _decode(lambda _: msgspec.convert(table.rows, kind), body, where)
         return rows if isinstance(rows, Problem) else self._ordered(table.order, rows)
+
+
+def check_rows(rows: int, most: int, path: str) -> Problem | None:
+    """Some, and not too many."""
+    if not rows:
+        return Problem(status=422, detail="Expected at least one row, got none", field=path)
+    if rows > most:
+        return Problem(status=413, detail=f"At most {most} rows a request, got {rows}", field=path)
+    return None
 
 
 def _decode(decode: Callable[[bytes], Any], part: bytes, where: _Where) -> Any:

@@ -14,6 +14,7 @@ from flightworthy.adapters.skops_models import load_model
 from flightworthy.artifact import GOLDEN, read_json
 from flightworthy.errors import ArtifactRefused
 from flightworthy.serving.contract import Contract, Row, parse_contract
+from flightworthy.serving.outputs import OutputRefused, checked
 
 __all__ = ["TOLERANCE", "Golden", "OutputRefused", "Predictor", "Scorer", "load_scorer"]
 
@@ -36,13 +37,6 @@ class Golden:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutputRefused:
-    """The model answered what is not a probability for each row; nothing of it is sent."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Scorer:
     """A loaded model with its contract, its golden requests and the digest of the artifact it came from."""
 
@@ -54,14 +48,15 @@ class Scorer:
 
     def score(self, rows: Sequence[Row]) -> list[float] | OutputRefused:
         """P(positive) of each row, whose values are in the contract's order."""
-        predictions = np.asarray(self.predictor.predict(self.contract.matrix(rows)))
-        if predictions.shape != (len(rows),):
-            return OutputRefused(why=f"expected {len(rows)} predictions, got shape {predictions.shape}")
-        # Written so that NaN, which compares false with everything, is refused.
-        if not bool(np.all((predictions >= 0.0) & (predictions <= 1.0))):
-            return OutputRefused(why="a prediction is not between 0 and 1")
+        predictions = self.predict(self.contract.matrix(rows))
+        if isinstance(predictions, OutputRefused):
+            return predictions
         answers: list[float] = predictions.tolist()
         return answers
+
+    def predict(self, matrix: NDArray[Any]) -> NDArray[Any] | OutputRefused:
+        """P(positive) of each row of a matrix as ``Contract.matrix`` makes it."""
+        return checked(self.predictor.predict(matrix), len(matrix))
 
     def warm_up(self) -> str | None:
         """Score the golden rows, one by one as clients do and all at once; None, or how the answers differ."""

@@ -7,6 +7,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from flightworthy.adapters.prediction_files import PredictionFiles, PredictionWindow
@@ -129,11 +130,14 @@ def test_a_model_that_nobody_asked_has_an_empty_window(folder: Path) -> None:
 
 def test_what_the_server_writes_is_what_is_read(folder: Path) -> None:
     """The server's own writer against this reader, so that the two cannot part."""
+    from flightworthy.serving.contract import parse_contract
     from flightworthy.serving.prediction_log import Answer, PredictionLog
 
+    features = [{"name": "age", "type": "integer", "nullable": True}, {"name": "sex", "type": "category"}]
+    contract = parse_contract({"model": "diagnosis", "features": features, "output": {"kind": "probability"}})
     stamp = {"release": "diagnosis-2-1a2b3c4d", "version": "2", "arm": None}
-    log = PredictionLog(folder / "diagnosis", names=("age", "sex"), stamp=stamp)
-    log.append(Answer(request_id="r", entity=None, at=NOON, rows=[(41, "f"), (None, "m")], predictions=[0.1, 0.9]))
+    log = PredictionLog(folder / "diagnosis", contract=contract, stamp=stamp)
+    log.append(Answer("r", None, NOON, [(41, "f"), (None, "m")], np.array([0.1, 0.9]), 0.5))
     log.close()
 
     window = read(folder, release="diagnosis-2-1a2b3c4d", version="2")

@@ -133,7 +133,7 @@ def test_every_answer_is_in_the_prediction_log(fraud: Path, tmp_path: Path) -> N
     scorer = load_scorer(fraud)
     identity = Identity(model="fraud", version="3", release="fraud-3-abcdef01", arm="a")
     stamp = {"release": identity.release, "version": identity.version, "arm": identity.arm}
-    log = PredictionLog(tmp_path / "fraud", names=scorer.contract.names, stamp=stamp)
+    log = PredictionLog(tmp_path / "fraud", contract=scorer.contract, stamp=stamp)
     rows = golden_rows(fraud)[0][:2]
     with TestClient(create_app(Service(scorer, identity, log=log, limits=Limits()))) as client:
         answer = client.post("/invocations", json={"dataframe_records": rows}, headers={"x-entity-id": "c-1"})

@@ -6,17 +6,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from flightworthy.serving.contract import parse_contract
 from flightworthy.serving.prediction_log import Answer, PredictionLog
+
+CONTRACT = parse_contract(
+    {
+        "model": "m",
+        "features": [{"name": "amount", "type": "number"}, {"name": "country", "type": "category"}],
+        "output": {"kind": "probability"},
+    }
+)
 
 
 def answer(request_id: str, rows: int = 1) -> Answer:
-    return Answer(request_id, None, datetime(2026, 1, 5, tzinfo=UTC), [(1.5, "a")] * rows, [0.25] * rows)
+    at = datetime(2026, 1, 5, tzinfo=UTC)
+    return Answer(request_id, None, at, [(1.5, "a")] * rows, np.full(rows, 0.25), 0.4567)
 
 
 def new_log(folder: Path, **options: Any) -> PredictionLog:
-    return PredictionLog(folder, names=["amount", "country"], stamp={"release": "m-1-a", "version": "1"}, **options)
+    stamp = {"release": "m-1-a", "version": "1"}
+    return PredictionLog(folder, **{"contract": CONTRACT, "stamp": stamp, **options})
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
@@ -37,6 +49,7 @@ def test_a_line_is_what_the_monitor_reads(tmp_path: Path) -> None:
             "version": "1",
             "features": {"amount": 1.5, "country": "a"},
             "prediction": 0.25,
+            "latency_ms": 0.457,
         }
     ]
 
