@@ -174,6 +174,7 @@ def contract_of(spec: Spec) -> dict[str, Any]:
     return {
         "model": spec.model,
         "entity": spec.entity,
+        "entity_is_personal": spec.entity_is_personal,
         "features": [
             {"name": name, **feature.model_dump(mode="json", exclude_none=True)}
             for name, feature in spec.features.items()

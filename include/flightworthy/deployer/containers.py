@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flightworthy.deployer.servers import Place, Server, free_port, without_folder
-from flightworthy.deployer.settings import Settings
+from flightworthy.deployer.settings import PSEUDONYM_KEY, PSEUDONYM_KEY_FILE, Settings
 from flightworthy.errors import ReleaseRefused, Unavailable
 from flightworthy.image import RUN_OPTIONS, UID, health_check
 from flightworthy.release import Release, Slot
@@ -66,11 +66,22 @@ class ContainerServers:
             labels=labels,
             port=port,
             volumes={str(folder): f"{_LOGGED_AT}/{release.model}"},
-            options={**RUN_OPTIONS, "healthcheck": {"test": ["CMD", *health_check(port)]}},
+            options={
+                **RUN_OPTIONS,
+                "healthcheck": {"test": ["CMD", *health_check(port)]},
+                "environment": self._environment(),
+            },
             has_egress=self._settings.containers_have_egress,
         )
         self._containers.run(order)
         self._listed_at = float("-inf")
+
+    def _environment(self) -> dict[str, str]:
+        """The key of pseudonyms, where there is one: no file of this machine is in a container."""
+        told = self._settings.server_environ
+        if path := told.get(PSEUDONYM_KEY_FILE):
+            return {PSEUDONYM_KEY: Path(path).read_text(encoding="utf-8").strip()}
+        return {PSEUDONYM_KEY: told[PSEUDONYM_KEY]} if PSEUDONYM_KEY in told else {}
 
     def is_alive(self, server: Server) -> bool:
         return any(found.identity == server.identity for found in self.running())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import gc
+import os
 import sys
 from pathlib import Path
 from time import monotonic
@@ -10,12 +12,13 @@ from types import FrameType
 
 import uvicorn
 
-from flightworthy.errors import ArtifactRefused
+from flightworthy.errors import ArtifactRefused, Refused
 from flightworthy.serving.app import Limits, Service, create_app
 from flightworthy.serving.confinement import confine
 from flightworthy.serving.events import say
 from flightworthy.serving.observed import Identity
 from flightworthy.serving.prediction_log import PredictionLog
+from flightworthy.serving.pseudonyms import KEY, KEY_FILE, read_key
 from flightworthy.serving.scoring import Scorer, load_scorer
 
 __all__ = ["main"]
@@ -51,13 +54,18 @@ def main(argv: list[str] | None = None) -> int:
     Run as a program, with the command line's arguments, the process confines itself before it reads the artifact.
     """
     options = _parser().parse_args(argv)
+    try:
+        key = read_key(os.environ)  # before confinement, which leaves no way to the file
+    except Refused as error:
+        say("refused", message=error.message, **error.facts)
+        return EXIT_REFUSED
     if argv is None:
         log = options.predictions and options.predictions / options.model
         confined = confine(artifact=options.artifact, predictions=log, port=options.port)
         say("confined", applied=confined.applied, refused=confined.refused)
     try:
-        service = _service(options)
-    except ArtifactRefused as error:
+        service = _service(options, key)
+    except Refused as error:
         say("refused", message=error.message, **error.facts)
         return EXIT_REFUSED
     except OSError as error:
@@ -78,11 +86,14 @@ def main(argv: list[str] | None = None) -> int:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
     )
+    # What was loaded stays; looking through it for garbage would hold up a request for tens of milliseconds.
+    gc.collect()
+    gc.freeze()
     DrainingServer(config, service, drain_seconds=options.drain_seconds).run()
     return 0
 
 
-def _service(options: argparse.Namespace) -> Service:
+def _service(options: argparse.Namespace, key: bytes | None) -> Service:
     scorer = load_scorer(options.artifact, digest=options.digest)
     if scorer.contract.model not in {"", options.model}:
         raise ArtifactRefused(
@@ -94,16 +105,22 @@ def _service(options: argparse.Namespace) -> Service:
     release = options.release or f"{options.model}-{options.version}-{scorer.digest[:8]}"
     identity = Identity(model=options.model, version=options.version, release=release, arm=options.arm)
     limits = Limits(body_bytes=options.max_body_bytes, rows=options.max_rows)
-    return Service(scorer, identity, log=_log(options.predictions, scorer, identity), limits=limits)
+    return Service(scorer, identity, log=_log(options.predictions, scorer, identity, key), limits=limits)
 
 
-def _log(folder: Path | None, scorer: Scorer, identity: Identity) -> PredictionLog | None:
+def _log(folder: Path | None, scorer: Scorer, identity: Identity, key: bytes | None) -> PredictionLog | None:
     if folder is None:
         return None
+    if scorer.contract.has_personal and key is None:
+        raise Refused(
+            f"{identity.model} declares columns that name a person, and there is no key to make pseudonyms of them for "
+            f"the prediction log. Set {KEY_FILE} (or {KEY}) where the server is started, or log nothing."
+        )
     return PredictionLog(
         folder / identity.model,
         contract=scorer.contract,
         stamp={"release": identity.release, "version": identity.version, "arm": identity.arm},
+        key=key,
     )
 
 

@@ -38,6 +38,8 @@ class Spec(Section):
     """Who answers for it."""
     entity: ColumnName
     """Column that names the subject; rows are split, and requests routed, by it."""
+    entity_is_personal: bool = False
+    """Whether the entity names a person: the prediction log then holds a keyed pseudonym of it."""
     target: ColumnName
     """Column to predict."""
     positive: Label = 1

@@ -2,64 +2,24 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
+from flightworthy.artifact import seal
 from flightworthy.serving.__main__ import main
 from tests.flightworthy.serving.making import golden_rows
-
-ROOT = Path(__file__).parents[3]
-ENVIRON = os.environ | {"PYTHONPATH": str(ROOT / "include"), "OMP_NUM_THREADS": "1"}
-
-HEAD = b"POST /invocations HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def options(artifact: Path, port: int, *more: str) -> list[str]:
-    return ["--artifact", str(artifact), "--model", "fraud", "--version", "3", "--port", str(port), *more]
-
-
-def health(port: int) -> int:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status
-
-
-@contextmanager
-def serving(artifact: Path, *more: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A ready server; killed in the end if it still runs."""
-    port = free_port()
-    command = [sys.executable, "-m", "flightworthy.serving", *options(artifact, port, *more)]
-    with subprocess.Popen(command, env=ENVIRON) as process:
-        try:
-            deadline = time.monotonic() + 60
-            while time.monotonic() < deadline and process.poll() is None:
-                try:
-                    if health(port) == 200:
-                        break
-                except OSError:
-                    time.sleep(0.05)
-            yield process, port
-        finally:
-            process.kill()
+from tests.flightworthy.serving.running import ENVIRON, HEAD, free_port, health, options, serving
 
 
 def test_a_stop_is_announced_and_loses_no_request(fraud: Path, tmp_path: Path) -> None:
@@ -143,3 +103,32 @@ present = set(absent).intersection(sys.modules) | {{name for name in sys.modules
 assert not present, present
 """
     subprocess.run([sys.executable, "-c", program], env=ENVIRON, check=True, timeout=60)
+
+
+def test_personal_columns_need_a_key_and_reach_the_log_as_pseudonyms(
+    fraud: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the key the server says which setting is missing and does not start; with it no identifier is written."""
+    artifact = shutil.copytree(fraud, tmp_path / "personal")
+    contract = json.loads((artifact / "contract.json").read_text())
+    contract["entity_is_personal"] = True
+    next(each for each in contract["features"] if each["name"] == "country")["personal"] = True
+    (artifact / "contract.json").write_text(json.dumps(contract))
+    seal(artifact)
+    log = tmp_path / "log"
+    monkeypatch.delenv("FLIGHTWORTHY_PSEUDONYM_KEY", raising=False)
+    assert main(options(artifact, free_port(), "--predictions", str(log))) == 3
+    assert "FLIGHTWORTHY_PSEUDONYM_KEY_FILE" in capsys.readouterr().err
+    (tmp_path / "key").write_text("0123456789abcdef0123456789abcdef")
+    rows, _ = golden_rows(artifact)
+    environ = {**ENVIRON, "FLIGHTWORTHY_PSEUDONYM_KEY_FILE": str(tmp_path / "key")}
+    with serving(artifact, "--predictions", str(log), environ=environ) as (process, port):
+        headers = {"x-entity-id": "patient-4711"}
+        asked = {"dataframe_records": rows[:1]}
+        assert requests.post(f"http://127.0.0.1:{port}/invocations", json=asked, headers=headers, timeout=10).ok
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    (line,) = [json.loads(text) for path in log.rglob("*.jsonl") for text in path.read_text().splitlines()]
+    assert re.fullmatch("[0-9a-f]{32}", line["entity"])
+    assert re.fullmatch("[0-9a-f]{32}", line["features"]["country"])
+    assert line["features"]["amount"] == rows[0]["amount"]
