@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from flightworthy.adapters.model_artifacts import ModelArtifacts
     from flightworthy.review import Review
     from flightworthy.spec import Spec
     from flightworthy.training import Frames, Lineage, TrainingRun, Workshop
@@ -17,21 +18,43 @@ if TYPE_CHECKING:
     from flightworthy_airflow.references import DatasetReference
     from flightworthy_airflow.runs import Run
 
-__all__ = ["frames_of", "lineage_of", "reviewed", "workshop_of"]
+__all__ = ["frames_of", "lineage_of", "model_artifacts", "reviewed", "workshop_of"]
 
 
 def workshop_of(hook: FlightworthyHook, mlflow: MlflowHook) -> Workshop:
     """The author's code, the artifact format, the arithmetic of metrics, and the run store."""
     from flightworthy.adapters.array_metrics import ArrayMetrics
     from flightworthy.adapters.model_code import ModelFolders
-    from flightworthy.adapters.skops_models.writer import SkopsArtifacts
     from flightworthy.training import Workshop
 
     return Workshop(
         code=ModelFolders(models=hook.places.models),
-        artifacts=SkopsArtifacts(),
+        artifacts=model_artifacts(),
         metrics=ArrayMetrics(),
         runs=mlflow.runs(),
+    )
+
+
+def model_artifacts() -> ModelArtifacts:
+    """Models in the form of the first runtime that is proven equal, loaded as their server loads them."""
+    from flightworthy.adapters.lightgbm_models.writer import LightgbmPackager
+    from flightworthy.adapters.model_artifacts import ModelArtifacts
+    from flightworthy.adapters.onnx_models.writer import OnnxPackager
+    from flightworthy.adapters.skops_models.writer import SkopsPackager, SkopsStepsPackager
+    from flightworthy.adapters.xgboost_models.writer import XgboostPackager
+    from flightworthy.serving.scoring import load_predictor
+
+    lightgbm, xgboost = LightgbmPackager(), XgboostPackager()
+    return ModelArtifacts(
+        packagers=(
+            OnnxPackager(),
+            lightgbm,
+            xgboost,
+            SkopsStepsPackager(last=lightgbm),
+            SkopsStepsPackager(last=xgboost),
+            SkopsPackager(),
+        ),
+        load=load_predictor,
     )
 
 
