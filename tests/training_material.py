@@ -96,3 +96,8 @@ def make_model_folder(models: Path, model: str = "shop", code: str = TRAIN) -> P
     folder.mkdir(parents=True)
     (folder / "train.py").write_text(code)
     return folder
+
+
+def frames_of(frame: pd.DataFrame) -> Frames:
+    """All rows to train on, and the same ones held."""
+    return Frames(training=frame, validation=frame)

@@ -18,6 +18,8 @@ __all__ = [
     "REFERENCE",
     "canonical",
     "digest_of",
+    "positive_column",
+    "read_contract",
     "read_json",
     "seal",
     "verify",
@@ -84,6 +86,23 @@ def read_json(path: Path) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise _refusal(path.parent, path.name, "holds no JSON object")
     return value
+
+
+def read_contract(folder: Path) -> Mapping[str, Any]:
+    """The artifact's contract. Raises ArtifactRefused where it names no features."""
+    contract = read_json(folder / CONTRACT)
+    if not isinstance(contract.get("features"), list) or not contract["features"]:
+        raise _refusal(folder, CONTRACT, "names no features")
+    return contract
+
+
+def positive_column(folder: Path, contract: Mapping[str, Any]) -> int:
+    """Which of the model's two classes is the one whose probability is answered. Raises ArtifactRefused."""
+    output = contract.get("output")
+    classes = output.get("classes") if isinstance(output, Mapping) else None
+    if not isinstance(output, Mapping) or not isinstance(classes, list) or output.get("positive") not in classes:
+        raise _refusal(folder, CONTRACT, "does not say which of the model's classes is the positive one")
+    return classes.index(output["positive"])
 
 
 def _names(folder: Path) -> Iterator[str]:

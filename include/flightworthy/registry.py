@@ -151,6 +151,7 @@ def lineage_tags(run: TrainingRun, decision: Decision) -> dict[str, str]:
         "config_digest": lineage.config_digest,
         "params_digest": digest_of(dict(run.params)),
         "seed": str(run.seed),
+        **run.runtime,
         "intent": lineage.intent,
         "airflow_run_id": lineage.airflow_run_id,
         "decision": "approved" if decision.approved else "refused",

@@ -16,6 +16,7 @@ from flightworthy.errors import ReleaseRefused
 from flightworthy.ledger import GENESIS, Draft, Entry, chain
 from flightworthy.registry import Alias, ModelVersion
 from flightworthy.release import Deployment, Healing, Observation, Release, conflict
+from flightworthy.runtime import choice_in
 from flightworthy.training import TrainingOrder, TrainingRun
 
 __all__ = ["MemoryRegistry", "MemoryReleases", "MemoryRuns"]
@@ -51,6 +52,7 @@ class MemoryRuns:
             lineage=order.lineage,
             artifact_uri=str(kept),
             artifact_digest=digest,
+            runtime=choice_in(folder).facts(),
         )
         self.finished[order.spec.model, order.key] = run
         return run

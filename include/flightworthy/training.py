@@ -12,13 +12,14 @@ from typing import Any, Protocol, Self
 from flightworthy.artifact import digest_of
 from flightworthy.errors import ModelCodeError, Refused
 from flightworthy.evaluation import Metrics, Scored
-from flightworthy.spec import LOWER_IS_BETTER, Spec
+from flightworthy.spec import LOWER_IS_BETTER, Feature, Spec
 
 __all__ = [
     "Artifacts",
     "Frames",
     "Lineage",
     "ModelCode",
+    "Packager",
     "Param",
     "RunStore",
     "TrainingOrder",
@@ -91,6 +92,8 @@ class TrainingRun:
     lineage: Lineage
     artifact_uri: str
     artifact_digest: str
+    runtime: Mapping[str, str]
+    """What serves it and why, as tags: ``runtime.Choice.facts``."""
     reused: bool = field(default=False, compare=False)
     """Whether it was found rather than trained. Says nothing about the run itself."""
 
@@ -119,12 +122,38 @@ class ModelCode(Protocol):
 class Artifacts(Protocol):
     """Writes fitted models as folders, and predicts with such folders."""
 
-    def write(self, folder: Path, order: TrainingOrder, fitted: Any, frame: Any) -> None:
+    def write(self, folder: Path, order: TrainingOrder, fitted: Any, frames: Frames) -> None:
         """Write all files but those of the run store. Raises ModelCodeError if it could not be served as trained."""
         ...
 
     def score(self, folder: Path, spec: Spec, frame: Any) -> Scored:
         """Labels and predictions of ``frame``, predicted as the server would."""
+        ...
+
+
+class Packager(Protocol):
+    """Writes models in the form, or the forms, of one runtime."""
+
+    @property
+    def runtime(self) -> str:
+        """Its name, each part of which is one of ``runtime.PARTS``."""
+        ...
+
+    @property
+    def tolerance(self) -> float:
+        """By how much an answer may differ from the fitted model's, for what the runtime does to numbers."""
+        ...
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The ways in which a model can be written, the best first."""
+        ...
+
+    def write(self, folder: Path, features: Mapping[str, Feature], estimator: Any, form: str) -> str:
+        """Write the model's files into ``folder``; empty, or why this runtime cannot have this model.
+
+        ``estimator`` selects its columns by position, in the order of ``features``.
+        """
         ...
 
 
@@ -184,7 +213,6 @@ def contract_of(spec: Spec) -> dict[str, Any]:
             "positive": spec.positive,
             "threshold": spec.evaluation.threshold,
         },
-        "runtime": "skops",
     }
 
 
@@ -237,7 +265,7 @@ def train(order: TrainingOrder, frames: Frames, workshop: Workshop) -> TrainingR
     with tempfile.TemporaryDirectory(prefix="flightworthy-train-") as scratch:
         folder = Path(scratch) / "model"
         folder.mkdir()
-        workshop.artifacts.write(folder, order, fitted, frames.training)
+        workshop.artifacts.write(folder, order, fitted, frames)
         scored = workshop.artifacts.score(folder, order.spec, frames.validation)
         measured = _measure(order, scored, workshop.metrics)
         return workshop.runs.log(order, measured, folder)

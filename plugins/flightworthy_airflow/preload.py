@@ -14,6 +14,7 @@ import flightworthy.adapters.gx_suites
 import flightworthy.adapters.mlflow_tracking.registry
 import flightworthy.adapters.mlflow_tracking.runs
 import flightworthy.adapters.model_code
+import flightworthy.adapters.onnx_models.writer
 import flightworthy.adapters.partition_files
 import flightworthy.adapters.prediction_files
 import flightworthy.adapters.skops_models.writer

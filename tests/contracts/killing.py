@@ -22,8 +22,8 @@ from flightworthy.adapters.mlflow_tracking.connection import MlflowConnection
 from flightworthy.adapters.mlflow_tracking.registry import MlflowRegistry
 from flightworthy.adapters.mlflow_tracking.runs import MlflowRuns
 from flightworthy.adapters.model_code import ModelFolders
-from flightworthy.adapters.skops_models.writer import SkopsArtifacts
 from flightworthy.gates import Decision
+from flightworthy.packaging import model_artifacts
 from flightworthy.registry import register
 from flightworthy.training import TrainingOrder, Workshop, train
 from tests.training_material import NUMBERS, make_frames, make_model_folder, make_order, make_spec
@@ -36,7 +36,7 @@ def make_and_register(server: str, order: TrainingOrder, models: Path) -> None:
     connection = MlflowConnection(uri=server)
     workshop = Workshop(
         code=ModelFolders(models=models),
-        artifacts=SkopsArtifacts(),
+        artifacts=model_artifacts(),
         metrics=ArrayMetrics(),
         runs=MlflowRuns(connection=connection),
     )

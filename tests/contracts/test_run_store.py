@@ -12,9 +12,10 @@ import pytest
 
 from flightworthy.adapters.mlflow_tracking.connection import MlflowConnection
 from flightworthy.adapters.mlflow_tracking.runs import MlflowRuns
-from flightworthy.adapters.skops_models import load_model
-from flightworthy.artifact import CONTRACT, MODEL, verify
+from flightworthy.artifact import CONTRACT, verify
 from flightworthy.errors import ArtifactRefused
+from flightworthy.runtime import RUNTIME
+from flightworthy.serving.scoring import load_predictor
 from flightworthy.testing import MemoryRuns
 from flightworthy.training import RunStore, TrainingOrder
 from tests.contracts.writing import write_artifact
@@ -80,8 +81,8 @@ def test_the_artifact_comes_back_as_it_was_sealed_and_predicts(
     for _ in range(2):
         folder = runs.download(logged, tmp_path / "fetched" / "model")
         assert verify(folder, digest=logged.artifact_digest) == logged.artifact_digest
-    assert {MODEL, CONTRACT} <= {path.name for path in folder.iterdir()}
-    assert load_model(folder, digest=logged.artifact_digest).contract["model"] == order.spec.model
+    assert {RUNTIME, CONTRACT} <= {path.name for path in folder.iterdir()}
+    assert load_predictor(folder, digest=logged.artifact_digest).contract["model"] == order.spec.model
 
 
 def test_an_artifact_that_is_not_the_runs_is_refused(

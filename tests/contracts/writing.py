@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from flightworthy.adapters.model_code import ModelFolders
-from flightworthy.adapters.skops_models.writer import SkopsArtifacts
+from flightworthy.packaging import model_artifacts
 from flightworthy.training import TrainingOrder
-from tests.training_material import make_frame, make_model_folder
+from tests.training_material import frames_of, make_frame, make_model_folder
 
 
 def write_artifact(scratch: Path, order: TrainingOrder) -> Path:
@@ -15,5 +15,5 @@ def write_artifact(scratch: Path, order: TrainingOrder) -> Path:
     fitted = ModelFolders(models=scratch).fit(order, make_frame())
     folder = scratch / "artifact"
     folder.mkdir()
-    SkopsArtifacts().write(folder, order, fitted, make_frame())
+    model_artifacts().write(folder, order, fitted, frames_of(make_frame()))
     return folder

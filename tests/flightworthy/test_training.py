@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from flightworthy.adapters.array_metrics import ArrayMetrics
 from flightworthy.adapters.model_code import ModelFolders
-from flightworthy.adapters.skops_models.writer import SkopsArtifacts
 from flightworthy.errors import ModelCodeError, Refused
+from flightworthy.packaging import model_artifacts
 from flightworthy.testing import MemoryRuns
 from flightworthy.training import (
     Frames,
@@ -44,6 +44,7 @@ def make_run(number: int, **metrics: float) -> TrainingRun:
         key=order.key,
         params=order.params,
         seed=7,
+        runtime={},
         metrics=metrics,
         lineage=order.lineage,
         artifact_uri="",
@@ -136,7 +137,7 @@ def workshop(tmp_path: Path) -> Workshop:
     make_model_folder(tmp_path / "models")
     return Workshop(
         code=ModelFolders(models=tmp_path / "models"),
-        artifacts=SkopsArtifacts(),
+        artifacts=model_artifacts(),
         metrics=ArrayMetrics(),
         runs=MemoryRuns(folder=tmp_path / "runs"),
     )
@@ -148,7 +149,7 @@ def test_a_trial_is_trained_measured_on_the_validation_rows_and_recorded(worksho
     frames = make_frames()
     run = train(make_order(spec), frames, workshop)
     folder = workshop.runs.download(run, tmp_path / "again")
-    scored = SkopsArtifacts().score(folder, spec, frames.validation)
+    scored = model_artifacts().score(folder, spec, frames.validation)
     again = ArrayMetrics().measure(scored.labels, scored.predictions, threshold=0.5)
     assert run.metrics == again
     assert run.metrics["roc_auc"] > 0.7

@@ -14,12 +14,12 @@ from sklearn.metrics import roc_auc_score
 
 from flightworthy.adapters.array_metrics import ArrayMetrics
 from flightworthy.adapters.model_code import ModelFolders
-from flightworthy.adapters.skops_models.writer import SkopsArtifacts
 from flightworthy.adapters.spec_files import load
 from flightworthy.dataset import Split, split_of
 from flightworthy.evaluation import Scored
+from flightworthy.packaging import model_artifacts
 from flightworthy.spec import Spec
-from tests.training_material import make_order
+from tests.training_material import frames_of, make_order
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "include" / "models"
@@ -34,8 +34,8 @@ def scored(spec: Spec, frame: pd.DataFrame, folder: Path) -> Scored:
     training = frame[sides == Split.TRAIN].reset_index(drop=True)
     order = make_order(spec, params=spec.training.trials[0])
     fitted = ModelFolders(models=MODELS).fit(order, training)
-    SkopsArtifacts().write(folder, order, fitted, training)
-    return SkopsArtifacts().score(folder, spec, frame[sides == Split.HOLDOUT].reset_index(drop=True))
+    model_artifacts().write(folder, order, fitted, frames_of(training))
+    return model_artifacts().score(folder, spec, frame[sides == Split.HOLDOUT].reset_index(drop=True))
 
 
 def test_diagnosis_tells_malignant_from_benign(tmp_path: Path) -> None:

@@ -34,17 +34,17 @@ def retrain(told: dict[str, Any]) -> dict[str, Any]:
     from flightworthy.adapters.array_metrics import ArrayMetrics
     from flightworthy.adapters.dataset_files import DatasetFiles
     from flightworthy.adapters.model_code import ModelFolders
-    from flightworthy.adapters.skops_models.writer import SkopsArtifacts
     from flightworthy.adapters.spec_files import load
     from flightworthy.dataset import Split
+    from flightworthy.packaging import model_artifacts
     from flightworthy.reproduction import agreement
-    from flightworthy.training import Lineage, TrainingOrder
+    from flightworthy.training import Frames, Lineage, TrainingOrder
 
-    models, artifacts = Path(told["models"]), SkopsArtifacts()
+    models, artifacts = Path(told["models"]), model_artifacts()
     spec = load(models / told["model"], os.environ)
     order = TrainingOrder(spec=spec, params=told["params"], lineage=Lineage(**told["lineage"]))
     datasets = DatasetFiles(root=Path(told["datasets"]))
-    frames = datasets.splits(
+    sides = datasets.splits(
         datasets.version(spec.model, order.lineage.dataset_digest),
         entity=spec.entity,
         holdout=spec.dataset.holdout,
@@ -52,12 +52,13 @@ def retrain(told: dict[str, Any]) -> dict[str, Any]:
     )
     remade = Path(told["remade"])
     remade.mkdir()
-    artifacts.write(remade, order, ModelFolders(models=models).fit(order, frames[Split.TRAIN]), frames[Split.TRAIN])
-    validated = artifacts.score(remade, spec, frames[Split.VALIDATION])
+    frames = Frames(training=sides[Split.TRAIN], validation=sides[Split.VALIDATION])
+    artifacts.write(remade, order, ModelFolders(models=models).fit(order, frames.training), frames)
+    validated = artifacts.score(remade, spec, frames.validation)
     threshold = spec.evaluation.threshold
     holdout = agreement(
-        artifacts.score(Path(told["recorded"]), spec, frames[Split.HOLDOUT]).predictions,
-        artifacts.score(remade, spec, frames[Split.HOLDOUT]).predictions,
+        artifacts.score(Path(told["recorded"]), spec, sides[Split.HOLDOUT]).predictions,
+        artifacts.score(remade, spec, sides[Split.HOLDOUT]).predictions,
         threshold=threshold,
     )
     metrics = ArrayMetrics().measure(validated.labels, validated.predictions, threshold=threshold)

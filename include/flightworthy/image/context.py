@@ -27,6 +27,7 @@ from flightworthy.artifact import MANIFEST, canonical, digest_of
 from flightworthy.errors import ArtifactRefused
 from flightworthy.image.reach import server_modules
 from flightworthy.image.recipe import ARTIFACT, BASE_IMAGE, CONTEXT, DOCUMENTS, REQUIREMENTS, SERVER, dockerfile
+from flightworthy.runtime import choice_in
 
 __all__ = ["BuildContext", "Origin", "keep_document", "lay_out", "read_context"]
 
@@ -123,7 +124,7 @@ def lay_out(
     work = folder.with_name(folder.name + ".part")
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(artifact, work / ARTIFACT)
-    for module in server_modules(package):
+    for module in server_modules(package, choice_in(artifact).runtime):
         target = work / SERVER / package.name / module
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(package / module, target)

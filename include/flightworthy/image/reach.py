@@ -6,15 +6,24 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from flightworthy.runtime import PARTS, parts_of
+
 __all__ = ["server_modules"]
 
 
-def server_modules(package: Path) -> list[str]:
-    """The files of ``package`` that ``flightworthy.serving`` reaches by its imports, relative and sorted."""
+def server_modules(package: Path, runtime: str) -> list[str]:
+    """The files of ``package`` that ``flightworthy.serving`` reaches by its imports, relative and sorted.
+
+    Of the adapters of runtimes only those of ``runtime``: the server imports no other.
+    """
     found: set[str] = set()
+    left_out = {f"{package.name}.adapters.{part}_models" for part in set(PARTS) - set(parts_of(runtime))}
     waiting = [f"{package.name}.serving.__main__"]
     while waiting:
-        for path in _files_of(package, waiting.pop()):
+        module = waiting.pop()
+        if ".".join(module.split(".")[:3]) in left_out:
+            continue
+        for path in _files_of(package, module):
             if path not in found:
                 found.add(path)
                 waiting.extend(_imported(package.name, (package / path).read_text(encoding="utf-8")))

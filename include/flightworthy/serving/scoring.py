@@ -10,13 +10,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from flightworthy.adapters.skops_models import load_model
-from flightworthy.artifact import GOLDEN, read_json
+from flightworthy.artifact import GOLDEN, read_json, verify
 from flightworthy.errors import ArtifactRefused
+from flightworthy.runtime import RUNTIME, choice_in, parts_of
 from flightworthy.serving.contract import Contract, Row, parse_contract
 from flightworthy.serving.outputs import OutputRefused, checked
 
-__all__ = ["TOLERANCE", "Golden", "OutputRefused", "Predictor", "Scorer", "load_scorer"]
+__all__ = ["TOLERANCE", "Golden", "OutputRefused", "Predictor", "Scorer", "load_predictor", "load_scorer"]
 
 TOLERANCE = 1e-6
 """Between training and serving lie two processors' ways of summing the same floats, and nothing else."""
@@ -26,6 +26,30 @@ class Predictor(Protocol):
     """What a runtime offers: P(positive) of each row."""
 
     def predict(self, rows: NDArray[Any], /) -> NDArray[np.float64]: ...
+
+
+class LoadedModel(Predictor, Protocol):
+    """What an adapter loads: a predictor with the contract that is sealed beside it."""
+
+    @property
+    def contract(self) -> Mapping[str, Any]: ...
+
+    @property
+    def digest(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedModel:
+    """A booster in its library's own form, behind the transformers of the pipeline that it was the end of."""
+
+    contract: Mapping[str, Any]
+    digest: str
+    steps: Any
+    model: Any
+
+    def predict(self, rows: NDArray[Any], /) -> NDArray[np.float64]:
+        """P(positive) of each row."""
+        return self.model.predict(self.steps.transform(rows, absent=self.model.absent))  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +99,58 @@ class Scorer:
 
 def load_scorer(folder: Path, *, digest: str | None = None) -> Scorer:
     """Verify the artifact in ``folder`` and load what serving needs of it. Raises ArtifactRefused."""
-    model = load_model(folder, digest=digest)
-    contract = parse_contract(model.contract)
+    predictor = load_predictor(folder, digest=digest)
+    contract = parse_contract(predictor.contract)
     return Scorer(
-        predictor=model,
+        predictor=predictor,
         contract=contract,
         golden=_golden(folder, contract),
-        digest=model.digest,
+        digest=predictor.digest,
         mlflow_version=_mlflow_version(folder),
     )
+
+
+def load_predictor(folder: Path, *, digest: str | None = None) -> LoadedModel:
+    """Verify the artifact in ``folder`` and load its model with the runtime that it names. Raises ArtifactRefused.
+
+    Only that runtime is imported: a model's image holds no other.
+    """
+    verify(folder, digest=digest)
+    *before, last = parts_of(choice_in(folder).runtime)
+    model: Any
+    if last == "onnx":
+        from flightworthy.adapters import onnx_models
+
+        model = onnx_models.load_model(folder, digest=digest)
+    elif last == "lightgbm":
+        from flightworthy.adapters import lightgbm_models
+
+        model = lightgbm_models.load_model(folder, digest=digest)
+    elif last == "xgboost":
+        from flightworthy.adapters import xgboost_models
+
+        model = xgboost_models.load_model(folder, digest=digest)
+    else:
+        from flightworthy.adapters import skops_models
+
+        model = skops_models.load_model(folder, digest=digest)
+    if not before:
+        return model  # type: ignore[no-any-return]
+    return _prepared(folder, before, model)
+
+
+def _prepared(folder: Path, before: Sequence[str], model: Any) -> PreparedModel:
+    if list(before) != ["skops"] or not hasattr(model, "absent"):
+        raise ArtifactRefused(
+            f"{folder}: {RUNTIME} names {'+'.join(before)} before a model that takes rows as they are. Nothing was "
+            "loaded; train and register the model again.",
+            folder=str(folder),
+            file=RUNTIME,
+        )
+    from flightworthy.adapters.skops_models import load_steps
+
+    steps = load_steps(folder, digest=model.digest)
+    return PreparedModel(contract=model.contract, digest=model.digest, steps=steps, model=model)
 
 
 def _golden(folder: Path, contract: Contract) -> Golden:

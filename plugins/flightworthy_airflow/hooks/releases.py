@@ -68,6 +68,7 @@ def build_context(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, number
     from flightworthy.adapters.docker_images import server_requirements
     from flightworthy.image import Origin, keep_document, lay_out, with_lenders
     from flightworthy.release import release_id
+    from flightworthy.runtime import choice_in, server_extras
     from flightworthy.signing import SIGNATURE, check_signed
 
     version = _version(mlflow, spec.model, number)
@@ -88,7 +89,8 @@ def build_context(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, number
         check_signed(hook.verifier(), artifact, signature, digest=version.artifact_digest)
         lock = hook.lock()
         requirements = with_lenders(
-            server_requirements(lock), server_requirements(lock, root="flightworthy[serving-skops]")
+            server_requirements(lock, root=server_extras(choice_in(artifact).runtime)),
+            server_requirements(lock, root="flightworthy[serving-skops]"),
         )
         context = lay_out(_folder(hook, spec.model, name), artifact=artifact, requirements=requirements, origin=origin)
         if signature is not None:

@@ -24,12 +24,12 @@ def workshop_of(hook: FlightworthyHook, mlflow: MlflowHook) -> Workshop:
     """The author's code, the artifact format, the arithmetic of metrics, and the run store."""
     from flightworthy.adapters.array_metrics import ArrayMetrics
     from flightworthy.adapters.model_code import ModelFolders
-    from flightworthy.adapters.skops_models.writer import SkopsArtifacts
+    from flightworthy.packaging import model_artifacts
     from flightworthy.training import Workshop
 
     return Workshop(
         code=ModelFolders(models=hook.places.models),
-        artifacts=SkopsArtifacts(),
+        artifacts=model_artifacts(),
         metrics=ArrayMetrics(),
         runs=mlflow.runs(),
     )

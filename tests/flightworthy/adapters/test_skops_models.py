@@ -27,13 +27,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from flightworthy.adapters.model_artifacts import ModelArtifacts
+from flightworthy.adapters.model_artifacts.rows import rows_of
+from flightworthy.adapters.model_artifacts.writer import PREDICTION
 from flightworthy.adapters.skops_models import load_model
-from flightworthy.adapters.skops_models.writer import PREDICTION, SkopsArtifacts, rows_of
+from flightworthy.adapters.skops_models.writer import SkopsPackager
 from flightworthy.artifact import CONTRACT, GOLDEN, MODEL, REFERENCE, seal
 from flightworthy.errors import ArtifactRefused, ModelCodeError, Refused
+from flightworthy.serving.scoring import load_predictor
 from flightworthy.spec import Spec
-from tests.training_material import FEATURES, NUMBERS, make_frame, make_order, make_spec
+from tests.training_material import FEATURES, NUMBERS, frames_of, make_frame, make_order, make_spec
 
+ARTIFACTS = ModelArtifacts(packagers=(SkopsPackager(),), load=load_predictor)
 MIXED = make_spec(features=FEATURES)
 ONLY_NUMBERS = make_spec(features=NUMBERS)
 ONE_HOT = OneHotEncoder(handle_unknown="ignore")
@@ -125,7 +130,7 @@ def written(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Spec,
     spec, make = ESTIMATORS[request.param]
     frame = features_of(spec, request.param)
     fitted = make().fit(frame[list(spec.features)], frame[spec.target])
-    SkopsArtifacts().write(tmp_path, make_order(spec), fitted, frame)
+    ARTIFACTS.write(tmp_path, make_order(spec), fitted, frames_of(frame))
     return tmp_path, spec, frame, fitted
 
 
@@ -166,7 +171,7 @@ def test_the_drift_reference_holds_the_training_rows_and_their_predictions(
 def artifact(tmp_path: Path) -> Path:
     frame = make_frame()
     fitted = ESTIMATORS["logistic"][1]().fit(frame[list(NUMBERS)], frame["bought"])
-    SkopsArtifacts().write(tmp_path, make_order(ONLY_NUMBERS), fitted, frame)
+    ARTIFACTS.write(tmp_path, make_order(ONLY_NUMBERS), fitted, frames_of(frame))
     return tmp_path
 
 
@@ -212,7 +217,7 @@ def test_a_model_that_calls_functions_of_its_own_is_refused_by_the_writer(tmp_pa
         frame[list(NUMBERS)], frame["bought"]
     )
     with pytest.raises(ModelCodeError, match="holds types that a server does not load"):
-        SkopsArtifacts().write(tmp_path, make_order(ONLY_NUMBERS), fitted, frame)
+        ARTIFACTS.write(tmp_path, make_order(ONLY_NUMBERS), fitted, frames_of(frame))
 
 
 def _double(values: Any) -> Any:
@@ -263,7 +268,7 @@ class TypeSensitive(LogisticRegression):
         return np.column_stack([1 - share, share])
 
 
-@pytest.mark.parametrize("kind, problem", [(NamesOnly, "does not predict on a plain"), (TypeSensitive, "labels flip")])
+@pytest.mark.parametrize("kind, problem", [(NamesOnly, "skops does not predict"), (TypeSensitive, "labels flip")])
 def test_a_model_that_predicts_otherwise_on_an_array_is_refused(
     tmp_path: Path, kind: type[LogisticRegression], problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,7 +279,7 @@ def test_a_model_that_predicts_otherwise_on_an_array_is_refused(
     frame = make_frame().fillna({"income": 0.0})
     fitted = kind().fit(frame[list(NUMBERS)], frame["bought"])
     with pytest.raises(ModelCodeError, match=problem):
-        SkopsArtifacts().write(tmp_path, make_order(ONLY_NUMBERS), fitted, frame)
+        ARTIFACTS.write(tmp_path, make_order(ONLY_NUMBERS), fitted, frames_of(frame))
 
 
 def test_rows_without_a_label_are_not_scored(artifact: Path) -> None:
@@ -282,7 +287,7 @@ def test_rows_without_a_label_are_not_scored(artifact: Path) -> None:
     frame = make_frame().astype({"bought": float})
     frame.loc[5, "bought"] = np.nan
     with pytest.raises(Refused, match="1 of 240 rows have no bought"):
-        SkopsArtifacts().score(artifact, ONLY_NUMBERS, frame)
+        ARTIFACTS.score(artifact, ONLY_NUMBERS, frame)
 
 
 def test_rows_are_scored_with_their_labels_and_the_values_they_are_sliced_by(artifact: Path) -> None:
@@ -290,7 +295,7 @@ def test_rows_are_scored_with_their_labels_and_the_values_they_are_sliced_by(art
     spec = ONLY_NUMBERS.model_copy(
         update={"evaluation": ONLY_NUMBERS.evaluation.model_copy(update={"slices": ("colour",)})}
     )
-    scored = SkopsArtifacts().score(artifact, spec, make_frame())
+    scored = ARTIFACTS.score(artifact, spec, make_frame())
     assert set(scored.slices["colour"]) == {"red", "green", "blue", "(missing)"}
     assert set(scored.labels) == {0, 1}
     assert len(scored.predictions) == 240

@@ -58,7 +58,8 @@ def test_a_new_model_goes_through_the_real_line(call: Call, house: House, tmp_pa
     from flightworthy.adapters.gx_suites import GxSuites
     from flightworthy.adapters.model_code import ModelFolders
     from flightworthy.adapters.partition_files import PartitionFiles
-    from flightworthy.adapters.skops_models.writer import SkopsArtifacts
+    from flightworthy.packaging import model_artifacts
+    from tests.training_material import frames_of
 
     call("new", "churn")
     folder = house.models / "churn"
@@ -78,8 +79,10 @@ def test_a_new_model_goes_through_the_real_line(call: Call, house: House, tmp_pa
     )  # fmt: skip
     order = TrainingOrder(spec=spec, params=spec.training.trials[0], lineage=lineage)
     (tmp_path / "artifact").mkdir()
-    SkopsArtifacts().write(tmp_path / "artifact", order, ModelFolders(models=house.models).fit(order, frame), frame)
-    assert len(SkopsArtifacts().score(tmp_path / "artifact", spec, frame).predictions) == 600
+    model_artifacts().write(
+        tmp_path / "artifact", order, ModelFolders(models=house.models).fit(order, frame), frames_of(frame)
+    )
+    assert len(model_artifacts().score(tmp_path / "artifact", spec, frame).predictions) == 600
 
 
 def test_a_new_model_leaves_an_existing_folder_alone(call: Call, house: House) -> None:

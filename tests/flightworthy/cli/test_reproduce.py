@@ -20,10 +20,10 @@ from flightworthy.adapters.mlflow_tracking.connection import MlflowConnection
 from flightworthy.adapters.mlflow_tracking.registry import MlflowRegistry
 from flightworthy.adapters.mlflow_tracking.runs import MlflowRuns
 from flightworthy.adapters.model_code import ModelFolders
-from flightworthy.adapters.skops_models.writer import SkopsArtifacts
 from flightworthy.adapters.spec_files import load
 from flightworthy.dataset import Split, version_of
 from flightworthy.gates import Decision
+from flightworthy.packaging import model_artifacts
 from flightworthy.registry import register
 from flightworthy.training import Frames, Lineage, TrainingOrder, Workshop, train
 from tests.flightworthy.cli.conftest import Call, Told
@@ -105,7 +105,7 @@ class Shop:
             TrainingOrder(spec=spec, params={"C": c}, lineage=lineage),
             Frames(training=sides[Split.TRAIN], validation=sides[Split.VALIDATION]),
             Workshop(
-                code=ModelFolders(models=self.models), artifacts=SkopsArtifacts(), metrics=ArrayMetrics(),
+                code=ModelFolders(models=self.models), artifacts=model_artifacts(), metrics=ArrayMetrics(),
                 runs=MlflowRuns(connection=connection),
             ),
         )  # fmt: skip
@@ -144,7 +144,8 @@ def test_a_version_is_made_again_from_its_commit_file_by_file(shop: Shop) -> Non
     assert (said["verdict"], said["key_holds"]) == ("identical", True)
     assert said["code"] == f"commit {shop.git('rev-parse', 'HEAD')[:12]}"
     assert said["files"] == {
-        "contract.json": "same", "golden.json": "same", "model.skops": "same content", "reference.parquet": "same",
+        "contract.json": "same", "golden.json": "same", "model.onnx": "same", "reference.parquet": "same",
+        "runtime.json": "same",
     }  # fmt: skip
     assert said["holdout"]["different"] == 0
     assert said["holdout"]["rows"] > 20
@@ -162,7 +163,7 @@ def test_a_training_by_chance_is_found_out(shop: Shop) -> None:
     assert told.document["verdict"] == "different"
     assert told.code == 1
     assert told.document["holdout"]["different"] > 0
-    assert told.document["files"]["model.skops"] == "different"
+    assert told.document["files"]["model.onnx"] == "different"
     text = shop.reproduce(version).out
     assert "predictions differ" in text
 

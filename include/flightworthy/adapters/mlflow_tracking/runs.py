@@ -25,6 +25,7 @@ from flightworthy.adapters.mlflow_tracking.connection import TAG, MlflowConnecti
 from flightworthy.adapters.mlflow_tracking.model_files import write_model_files
 from flightworthy.artifact import canonical, seal
 from flightworthy.errors import Refused
+from flightworthy.runtime import choice_in
 from flightworthy.training import Lineage, TrainingOrder, TrainingRun
 
 __all__ = ["MlflowRuns"]
@@ -63,7 +64,8 @@ class MlflowRuns:
             write_model_files(folder, order.spec, logged)
             digest = seal(folder)
             client.log_model_artifacts(logged.model_id, str(folder))
-            self._log_values(run_id, order, metrics, logged, digest)
+            served = {"artifact_digest": digest, **choice_in(folder).facts()}
+            self._log_values(run_id, order, metrics, logged, served)
             # Trials of one search name the same dataset at the same moment.
             insist(lambda: client.log_inputs(run_id, datasets=[_dataset(order)]))
             client.log_outputs(run_id, models=[LoggedModelOutput(logged.model_id, step=0)])
@@ -76,7 +78,12 @@ class MlflowRuns:
         return self.connection.fetch(run.artifact_uri, folder, digest=run.artifact_digest)
 
     def _log_values(
-        self, run_id: str, order: TrainingOrder, metrics: Mapping[str, float], logged: LoggedModel, digest: str
+        self,
+        run_id: str,
+        order: TrainingOrder,
+        metrics: Mapping[str, float],
+        logged: LoggedModel,
+        served: Mapping[str, str],
     ) -> None:
         now = int(time.time() * 1000)
         self.connection.client.log_batch(
@@ -87,8 +94,8 @@ class MlflowRuns:
             ],
             tags=[
                 RunTag(f"{TAG}artifact_uri", f"models:/{logged.model_id}"),
-                RunTag(f"{TAG}artifact_digest", digest),
                 RunTag(f"{TAG}metrics", canonical(dict(metrics)).decode()),
+                *(RunTag(f"{TAG}{name}", value) for name, value in served.items()),
             ],
         )
 
@@ -187,4 +194,5 @@ def _training_run(run: Run) -> TrainingRun:
         lineage=Lineage(**{name: tags.get(name, "") for name in names}),
         artifact_uri=tags["artifact_uri"],
         artifact_digest=tags["artifact_digest"],
+        runtime={name: value for name, value in tags.items() if name.split("_")[0] == "runtime"},
     )

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from flightworthy.adapters.skops_models.reader import TRUSTED_TYPES, SkopsModel, load_model
+from flightworthy.adapters.skops_models.reader import TRUSTED_TYPES, SkopsModel, load_model, load_steps
 
-__all__ = ["TRUSTED_TYPES", "SkopsModel", "load_model"]
+__all__ = ["TRUSTED_TYPES", "SkopsModel", "load_model", "load_steps"]

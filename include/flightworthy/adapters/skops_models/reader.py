@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import scipy.sparse
 import skops.io
 from numpy.typing import NDArray
 from skops.io.exceptions import UnsupportedTypeException, UntrustedTypesFoundException
 
-from flightworthy.artifact import CONTRACT, MODEL, read_json, verify
+from flightworthy.artifact import CONTRACT, MODEL, read_contract, verify
 from flightworthy.errors import ArtifactRefused
 
-__all__ = ["TRUSTED_TYPES", "SkopsModel", "load_model"]
+__all__ = ["STEPS", "TRUSTED_TYPES", "SkopsModel", "SkopsSteps", "load_model", "load_steps"]
+
+STEPS = "steps.skops"
 
 TRUSTED_TYPES: Final[tuple[str, ...]] = (
     # skops audits what a partial calls; HistGradientBoosting keeps a partial of check_array.
@@ -54,10 +57,25 @@ class SkopsModel:
         ``rows`` is 2-D with the features in the contract's order: float if all are numbers, else object, where
         None and NaN both mean missing.
         """
-        if rows.dtype == object:
-            rows = np.where(_is_none(rows).astype(bool), np.nan, rows)
-        probabilities = self.estimator.predict_proba(rows)
+        probabilities = self.estimator.predict_proba(_without_none(rows))
         return np.asarray(probabilities[:, self.positive_column], dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkopsSteps:
+    """What prepares rows for a model of another runtime; verified before it was loaded."""
+
+    steps: Any
+
+    def transform(self, rows: NDArray[Any], *, absent: float) -> NDArray[Any]:
+        """The rows as the model takes them. ``absent`` is what it takes for a value that sparse rows leave out."""
+        prepared = self.steps.transform(_without_none(rows))
+        if not scipy.sparse.issparse(prepared):
+            return np.asarray(prepared)
+        written = prepared.tocoo()
+        dense = np.full(written.shape, absent)
+        dense[written.row, written.col] = written.data
+        return dense
 
 
 def load_model(folder: Path, *, digest: str | None = None) -> SkopsModel:
@@ -67,7 +85,7 @@ def load_model(folder: Path, *, digest: str | None = None) -> SkopsModel:
     TRUSTED_TYPES.
     """
     found = verify(folder, digest=digest)
-    contract = read_json(folder / CONTRACT)
+    contract = read_contract(folder)
     estimator = _load(folder / MODEL)
     return SkopsModel(
         contract=contract,
@@ -75,6 +93,16 @@ def load_model(folder: Path, *, digest: str | None = None) -> SkopsModel:
         estimator=estimator,
         positive_column=_positive_column(folder, contract, estimator),
     )
+
+
+def load_steps(folder: Path, *, digest: str | None = None) -> SkopsSteps:
+    """As ``load_model``, for the steps before a model that another runtime serves."""
+    verify(folder, digest=digest)
+    return SkopsSteps(steps=_load(folder / STEPS))
+
+
+def _without_none(rows: NDArray[Any]) -> NDArray[Any]:
+    return np.where(_is_none(rows).astype(bool), np.nan, rows) if rows.dtype == object else rows
 
 
 def _load(path: Path) -> Any:
