@@ -1,0 +1,285 @@
+"""Models of every kind, packaged by the first runtime that is proven equal, and served as they were fitted."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lightgbm import LGBMClassifier
+from onnx import TensorProto, helper
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from xgboost import XGBClassifier
+
+from flightworthy.adapters.model_artifacts.rows import rows_of
+from flightworthy.artifact import seal
+from flightworthy.errors import ArtifactRefused, ModelCodeError
+from flightworthy.image import server_modules
+from flightworthy.packaging import model_artifacts
+from flightworthy.runtime import Candidate, Parity, choice_in, choose_runtime, server_extras
+from flightworthy.serving.scoring import load_predictor
+from flightworthy.spec import Spec
+from tests.training_material import FEATURES, NUMBERS, frames_of, make_frame, make_order, make_spec
+
+PACKAGE = Path(__file__).parents[3] / "include" / "flightworthy"
+ONLY_NUMBERS = make_spec(features=NUMBERS)
+MIXED = make_spec(features=FEATURES)
+TOLERANCE = 1e-6
+
+
+def lightgbm(**options: Any) -> LGBMClassifier:
+    return LGBMClassifier(**{"n_estimators": 12, "verbose": -1, "random_state": 3, "n_jobs": 1, **options})
+
+
+def xgboost(**options: Any) -> XGBClassifier:
+    return XGBClassifier(**{"n_estimators": 12, "random_state": 3, "n_jobs": 1, **options})
+
+
+def prepared(*, encoder: Any, model: Any) -> Any:
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    return make_pipeline(make_column_transformer((encoder, ["colour"]), (numbers, ["income", "age"])), model)
+
+
+ONE_HOT = OneHotEncoder(handle_unknown="ignore")
+ORDINAL = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
+KINDS: dict[str, tuple[Spec, Callable[[], Any], set[str]]] = {
+    "logistic": (
+        ONLY_NUMBERS,
+        lambda: make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression()),
+        {"onnx"},
+    ),
+    "forest": (
+        ONLY_NUMBERS,
+        lambda: make_pipeline(SimpleImputer(), RandomForestClassifier(11, max_depth=4, random_state=3)),
+        {"onnx", "skops"},
+    ),
+    "gradient boosting": (
+        ONLY_NUMBERS,
+        lambda: make_pipeline(SimpleImputer(), GradientBoostingClassifier(n_estimators=8, random_state=3)),
+        {"onnx", "skops"},
+    ),
+    "histogram gradient boosting": (ONLY_NUMBERS, lambda: HistGradientBoostingClassifier(max_iter=8), {"skops"}),
+    "lightgbm": (ONLY_NUMBERS, lightgbm, {"onnx", "lightgbm"}),
+    "xgboost": (ONLY_NUMBERS, xgboost, {"onnx", "xgboost"}),
+    "one-hot and logistic": (
+        MIXED, lambda: prepared(encoder=ONE_HOT, model=LogisticRegression()), {"onnx", "skops"},
+    ),
+    "ordinal and forest": (
+        MIXED,
+        lambda: prepared(encoder=ORDINAL, model=RandomForestClassifier(11, max_depth=4, random_state=3)),
+        {"onnx", "skops"},
+    ),
+    "one-hot and lightgbm": (
+        MIXED, lambda: prepared(encoder=ONE_HOT, model=lightgbm()), {"onnx", "skops+lightgbm"},
+    ),
+    "ordinal and xgboost": (
+        MIXED, lambda: prepared(encoder=ORDINAL, model=xgboost()), {"onnx", "skops+xgboost"},
+    ),
+}  # fmt: skip
+
+
+def packaged(folder: Path, spec: Spec, model: Any, frame: pd.DataFrame) -> Any:
+    fitted = model.fit(frame[list(spec.features)], frame[spec.target])
+    folder.mkdir(exist_ok=True)
+    model_artifacts().write(folder, make_order(spec), fitted, frames_of(frame))
+    return fitted
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_model_is_packaged_and_answers_as_it_was_fitted(kind: str, tmp_path: Path) -> None:
+    """All rows at once and one by one; what was chosen and why is kept beside it."""
+    spec, make, allowed = KINDS[kind]
+    frame = make_frame()
+    fitted = packaged(tmp_path / "model", spec, make(), frame)
+    choice = choice_in(tmp_path / "model")
+    assert choice.runtime in allowed, choice.rejected
+    rows, expected = rows_of(spec, frame), fitted.predict_proba(frame[list(spec.features)])[:, 1]
+    model = load_predictor(tmp_path / "model")
+    alone = np.concatenate([model.predict(rows[at : at + 1]) for at in range(20)])
+    assert np.max(np.abs(model.predict(rows) - expected)) <= TOLERANCE
+    assert np.max(np.abs(alone - expected[:20])) <= TOLERANCE
+    assert choice.facts()["runtime_why"].startswith("equal to the fitted model on")
+    assert [each["why"] for each in choice.rejected if not each["why"]] == []
+
+
+@st.composite
+def models(draw: st.DrawFn) -> Any:
+    scaler = draw(st.sampled_from([StandardScaler(), MinMaxScaler(), "passthrough"]))
+    filled = draw(st.sampled_from(["mean", "median", "most_frequent"]))
+    seed = draw(st.integers(0, 99))
+    last = draw(
+        st.sampled_from([
+            LogisticRegression(C=draw(st.sampled_from([0.1, 1.0, 30.0]))),
+            RandomForestClassifier(draw(st.integers(1, 9)), max_depth=draw(st.integers(1, 5)), random_state=seed),
+            GradientBoostingClassifier(n_estimators=draw(st.integers(1, 6)), random_state=seed),
+            lightgbm(n_estimators=draw(st.integers(1, 8)), min_child_samples=5),
+            xgboost(n_estimators=draw(st.integers(1, 8)), max_depth=draw(st.integers(1, 4))),
+        ])
+    )  # fmt: skip
+    return make_pipeline(SimpleImputer(strategy=filled), scaler, last)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(model=models(), seed=st.integers(0, 10_000), scale=st.sampled_from([1e-3, 1.0, 1e6, 1.7e9]))
+def test_generated_models_answer_as_they_were_fitted(model: Any, seed: int, scale: float, tmp_path: Path) -> None:
+    """Whatever is drawn, also on numbers as wide as seconds since 1970 and on rows that nobody trained on."""
+    frame, unseen = (make_frame(120, seed=drawn) for drawn in (seed, seed + 1))
+    for each in (frame, unseen):
+        each["income"] = each["income"] * scale + scale
+    folder = tmp_path / "model"
+    shutil.rmtree(folder, ignore_errors=True)
+    fitted = packaged(folder, ONLY_NUMBERS, model, frame)
+    found = load_predictor(folder).predict(rows_of(ONLY_NUMBERS, unseen))
+    expected = fitted.predict_proba(unseen[list(NUMBERS)])[:, 1]
+    assert np.max(np.abs(found - expected)) <= TOLERANCE
+
+
+@pytest.fixture(params=["onnx", "lightgbm", "xgboost", "skops"])
+def artifact(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A sealed artifact of each runtime."""
+    wide = make_frame().assign(income=lambda frame: 1.7e9 + frame["income"].fillna(0) * 1e4)
+    kind: dict[str, tuple[Any, pd.DataFrame]] = {
+        "onnx": (LogisticRegression(), make_frame().fillna({"income": 0.0})),
+        "lightgbm": (lightgbm(), wide),
+        "xgboost": (xgboost(), wide),
+        "skops": (HistGradientBoostingClassifier(max_iter=4), make_frame()),
+    }
+    model, frame = kind[request.param]
+    packaged(tmp_path / "model", ONLY_NUMBERS, model, frame)
+    assert choice_in(tmp_path / "model").runtime == request.param
+    return tmp_path / "model"
+
+
+class Marking:
+    """What leaves a file behind if anybody unpickles it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (self.path,))
+
+
+def test_a_pickle_in_place_of_a_model_is_refused_and_never_run(artifact: Path, tmp_path: Path) -> None:
+    """Sealed properly or not: nothing in the serving path runs what a file says."""
+    (model,) = [path for path in artifact.iterdir() if path.name.startswith("model.")]
+    marker = tmp_path / "marker"
+    model.write_bytes(pickle.dumps(Marking(marker)))
+    seal(artifact)
+    with pytest.raises(ArtifactRefused):
+        load_predictor(artifact)
+    assert not marker.exists()
+    pickle.loads(pickle.dumps(Marking(marker)))
+    assert marker.exists()  # the bait is real
+
+
+def test_a_runtime_that_nobody_knows_is_refused(artifact: Path) -> None:
+    """Nor is another one tried."""
+    text = (artifact / "runtime.json").read_text()
+    (artifact / "runtime.json").write_text(text.replace(f'"runtime":"{choice_in(artifact).runtime}"', '"runtime":"os"'))
+    seal(artifact)
+    with pytest.raises(ArtifactRefused, match="names the runtime 'os'"):
+        load_predictor(artifact)
+
+
+def graph_with(*, domain: str = "", external: bool = False) -> bytes:
+    """An ONNX model that asks for somebody's operators, or for a file beside it."""
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [2, 2], [1.0, 0.0, 0.0, 1.0])
+    if external:
+        weights.ClearField("float_data")
+        weights.data_location = TensorProto.EXTERNAL
+        weights.external_data.add(key="location", value="/etc/passwd")
+    node = helper.make_node("MatMul" if not domain else "Anything", ["x", "w"], ["y"], domain=domain)
+    graph = helper.make_graph(
+        [node], "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 2])],
+        initializer=[weights],
+    )  # fmt: skip
+    opsets = [helper.make_opsetid("", 21), *([helper.make_opsetid(domain, 1)] if domain else [])]
+    return bytes(helper.make_model(graph, opset_imports=opsets).SerializeToString())
+
+
+@pytest.mark.parametrize(
+    "content, why",
+    [(graph_with(domain="somebody"), "operators of somebody"), (graph_with(external=True), "another file")],
+    ids=["operators", "external data"],
+)
+@pytest.mark.parametrize("artifact", ["onnx"], indirect=True)
+def test_a_graph_that_reaches_beyond_arithmetic_is_refused(artifact: Path, content: bytes, why: str) -> None:
+    """Before ONNX Runtime is shown it."""
+    assert onnx.load_from_string(content) is not None
+    (artifact / "model.onnx").write_bytes(content)
+    seal(artifact)
+    with pytest.raises(ArtifactRefused, match=why):
+        load_predictor(artifact)
+
+
+def test_a_server_reaches_its_own_runtime_and_no_other() -> None:
+    """What its image holds: modules and packages alike."""
+    modules = server_modules(PACKAGE, "onnx")
+    assert "adapters/onnx_models/reader.py" in modules
+    assert [name for name in modules if name.startswith(("adapters/skops", "adapters/lightgbm", "adapters/xgb"))] == []
+    both = server_modules(PACKAGE, "skops+lightgbm")
+    assert {"adapters/skops_models/reader.py", "adapters/lightgbm_models/reader.py"} <= set(both)
+    assert server_extras("onnx") == "flightworthy[serving,serving-onnx]"
+    assert server_extras("skops+lightgbm") == "flightworthy[serving,serving-skops,serving-lightgbm]"
+
+
+def test_a_model_is_served_where_no_other_runtime_is_installed(artifact: Path) -> None:
+    """Nor pandas, nor MLflow. scikit-learn imports joblib and its cloudpickle by itself; nothing of ours asks them."""
+    runtime = choice_in(artifact).runtime
+    scikit_learn = {"sklearn", "skops", "scipy", "joblib", "cloudpickle"}
+    needed = {"skops": scikit_learn, "onnx": {"onnxruntime"}}.get(runtime, {runtime})
+    absent = {"onnxruntime", "onnx", "skl2onnx", "lightgbm", "xgboost", "sklearn", "skops", "scipy", "pandas", "mlflow"}
+    absent |= {"joblib", "cloudpickle", "pyarrow", "pydantic", "airflow"}
+    code = f"""
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {sorted(absent - needed)!r}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+import numpy, pathlib
+from flightworthy.serving.scoring import load_scorer
+scorer = load_scorer(pathlib.Path({str(artifact)!r}))
+print(scorer.warm_up())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "None"), done.stderr[-2000:]
+
+
+def candidate(runtime: str, difference: float, *, flipped: int = 0, rows: int = 10) -> Candidate:
+    parity = Parity(rows=rows, flipped=flipped, worst_difference=difference, unlike="")
+    return Candidate(runtime=runtime, form="", tolerance=1e-6, parity=parity, why="")
+
+
+def test_the_first_runtime_without_an_objection_serves() -> None:
+    """A flipped label, a difference, NaN and no evidence at all are objections, each told."""
+    tried = [candidate("onnx", 1e-7, flipped=1), candidate("lightgbm", float("nan")), candidate("xgboost", 0.0, rows=0)]
+    choice = choose_runtime("churn", [*tried, candidate("skops", 0.0)])
+    assert choice.runtime == "skops"
+    assert [each["runtime"] for each in choice.rejected] == ["onnx", "lightgbm", "xgboost"]
+    assert "1 of 10 labels flip" in choice.rejected[0]["why"]
+
+
+def test_a_model_that_no_runtime_serves_equal_is_refused_with_every_reason() -> None:
+    """Better no release than another model."""
+    with pytest.raises(ModelCodeError, match=r"no runtime serves the model.*onnx.*skops") as caught:
+        choose_runtime("churn", [candidate("onnx", 0.5), candidate("skops", 0.5)])
+    assert len(caught.value.facts["rejected"]) == 2
