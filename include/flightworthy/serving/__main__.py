@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import gc
+import os
 import sys
 from pathlib import Path
 from time import monotonic
@@ -10,12 +12,14 @@ from types import FrameType
 
 import uvicorn
 
-from flightworthy.errors import ArtifactRefused
-from flightworthy.serving.app import Limits, Service, create_app
+from flightworthy.errors import ArtifactRefused, Refused
+from flightworthy.serving.app import AccessLog, Limits, Service, create_app
 from flightworthy.serving.events import say
 from flightworthy.serving.observed import Identity
 from flightworthy.serving.prediction_log import PredictionLog
+from flightworthy.serving.pseudonyms import KEY, KEY_FILE, read_key
 from flightworthy.serving.scoring import Scorer, load_scorer
+from flightworthy.serving.wire import guarded
 
 __all__ = ["main"]
 
@@ -49,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         service = _service(options)
-    except ArtifactRefused as error:
+    except Refused as error:
         say("refused", message=error.message, **error.facts)
         return EXIT_REFUSED
     except OSError as error:
@@ -60,16 +64,20 @@ def main(argv: list[str] | None = None) -> int:
         host=options.host,
         port=options.port,
         loop="uvloop",
-        http="httptools",
+        http=guarded(head_seconds=options.header_seconds),
         ws="none",
         lifespan="on",
         access_log=False,
-        log_level="warning",
+        # Its warnings are of requests that it cannot read; those are answered, and not worth a line each.
+        log_level="error",
         server_header=False,
         # Longer than a router keeps an idle connection, so that it is the router that closes it.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
     )
+    # What was loaded stays; looking through it for garbage would hold up a request for tens of milliseconds.
+    gc.collect()
+    gc.freeze()
     DrainingServer(config, service, drain_seconds=options.drain_seconds).run()
     return 0
 
@@ -85,17 +93,26 @@ def _service(options: argparse.Namespace) -> Service:
         )
     release = options.release or f"{options.model}-{options.version}-{scorer.digest[:8]}"
     identity = Identity(model=options.model, version=options.version, release=release, arm=options.arm)
-    limits = Limits(body_bytes=options.max_body_bytes, rows=options.max_rows)
-    return Service(scorer, identity, log=_log(options.predictions, scorer, identity), limits=limits)
+    limits = Limits(body_bytes=options.max_body_bytes, rows=options.max_rows, body_seconds=options.body_seconds)
+    log = _log(options.predictions, scorer, identity)
+    return Service(scorer, identity, log=log, limits=limits, access_log=options.access_log)
 
 
 def _log(folder: Path | None, scorer: Scorer, identity: Identity) -> PredictionLog | None:
     if folder is None:
         return None
+    key = read_key(os.environ)
+    if scorer.contract.has_personal and key is None:
+        raise Refused(
+            f"{identity.model} declares personal data, which the prediction log holds as keyed pseudonyms, and there is "
+            f"no key. Set {KEY_FILE} to a file with at least 16 random bytes, or {KEY}; or start without --predictions.",
+            model=identity.model,
+        )
     return PredictionLog(
         folder / identity.model,
         contract=scorer.contract,
         stamp={"release": identity.release, "version": identity.version, "arm": identity.arm},
+        key=key,
     )
 
 
@@ -112,6 +129,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=8080)
     add("--max-body-bytes", type=int, default=Limits().body_bytes)
+    add("--header-seconds", type=float, default=10.0, help="how long the head of a request may take; then 408")
+    add("--body-seconds", type=float, default=Limits().body_seconds, help="how long its body may take; then 408")
+    add("--access-log", type=AccessLog, choices=list(AccessLog), default=AccessLog.ERRORS)
     add("--max-rows", type=int, default=Limits().rows)
     add("--drain-seconds", type=float, default=1.0, help="how long to go on answering after SIGTERM")
     return parser

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,46 +16,7 @@ import pytest
 
 from flightworthy.serving.__main__ import main
 from tests.flightworthy.serving.making import golden_rows
-
-ROOT = Path(__file__).parents[3]
-ENVIRON = os.environ | {"PYTHONPATH": str(ROOT / "include"), "OMP_NUM_THREADS": "1"}
-
-HEAD = b"POST /invocations HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def options(artifact: Path, port: int, *more: str) -> list[str]:
-    return ["--artifact", str(artifact), "--model", "fraud", "--version", "3", "--port", str(port), *more]
-
-
-def health(port: int) -> int:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status
-
-
-@contextmanager
-def serving(artifact: Path, *more: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A ready server; killed in the end if it still runs."""
-    port = free_port()
-    command = [sys.executable, "-m", "flightworthy.serving", *options(artifact, port, *more)]
-    with subprocess.Popen(command, env=ENVIRON) as process:
-        try:
-            deadline = time.monotonic() + 60
-            while time.monotonic() < deadline and process.poll() is None:
-                try:
-                    if health(port) == 200:
-                        break
-                except OSError:
-                    time.sleep(0.05)
-            yield process, port
-        finally:
-            process.kill()
+from tests.flightworthy.serving.running import ENVIRON, HEAD, free_port, health, options, serving
 
 
 def test_a_stop_is_announced_and_loses_no_request(fraud: Path, tmp_path: Path) -> None:
