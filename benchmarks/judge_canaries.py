@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from flightworthy.canary import Arm, ArmCounts, ArmSample, Judge, Verdict
+from flightworthy.canary import Arm, ArmCounts, ArmSample, Judge, Training, Verdict
 from flightworthy.release import NO_LIMITS, Limits, Strategy
 
 __all__ = [
@@ -97,7 +97,7 @@ def course(kind: Kind, rng: np.random.Generator, *, looks: int = LOOKS) -> list[
 
 def judge_course(looks: list[Look], strategy: Strategy = ONE_STEP) -> Outcome:
     """What the judge that ships makes of one step; its bake time is over at the last look."""
-    judging = Judge(strategy, expected=_TRAINING)
+    judging = Judge(strategy, training=Training(challenger=_TRAINING, champion=_TRAINING))
     mine, theirs = ArmSample(), ArmSample()
     counts = [0, 0, 0, 0]
     verdict, is_bare = Verdict.INCONCLUSIVE, strategy.limits == NO_LIMITS

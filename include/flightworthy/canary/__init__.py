@@ -12,12 +12,14 @@ its attempts show it. Three verdicts, and automation may only abort early, never
 and ``bounds`` are what is judged by them; ``judge`` puts the findings together; ``verdict`` is what comes out.
 """
 
-from flightworthy.canary.judge import FALSE_ALARMS, Judge, no_metrics
+from flightworthy.canary.answers import Training
+from flightworthy.canary.judge import FALSE_ALARMS, UNKNOWN, Judge, no_metrics
 from flightworthy.canary.samples import Arm, ArmCounts, ArmSample, Bins, binned
 from flightworthy.canary.verdict import Finding, Judgement, Verdict
 
 __all__ = [
     "FALSE_ALARMS",
+    "UNKNOWN",
     "Arm",
     "ArmCounts",
     "ArmSample",
@@ -25,6 +27,7 @@ __all__ = [
     "Finding",
     "Judge",
     "Judgement",
+    "Training",
     "Verdict",
     "binned",
     "no_metrics",

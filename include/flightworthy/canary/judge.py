@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from flightworthy.canary.answers import Flips, Shift
+from flightworthy.canary.answers import Flips, Shift, Training
 from flightworthy.canary.bounds import ErrorLimit, SlowLimit, YesLimit
 from flightworthy.canary.criteria import Criterion, Errors, Latency
-from flightworthy.canary.samples import Arm, ArmCounts, Bins
+from flightworthy.canary.samples import Arm, ArmCounts
 from flightworthy.canary.verdict import Finding, Judgement, Verdict
 from flightworthy.release import Limits, Strategy
 
@@ -20,6 +20,9 @@ __all__ = ["FALSE_ALARMS", "SHARES", "Judge", "no_metrics"]
 
 FALSE_ALARMS = 0.01
 """How often a challenger as good as its champion may be withdrawn, over all of its release."""
+
+UNKNOWN = Training(challenger=None, champion=None)
+"""Nothing is known of training; the champion alone is the measure."""
 
 SHARES: Mapping[str, float] = {"errors": 0.9, "latency": 0.025, "flips": 0.025, "shift": 0.025, "limits": 0.025}
 """How the budget is divided. Errors are rare and need most of it; where the others differ by enough to matter, they
@@ -29,16 +32,16 @@ do so beyond any doubt within few requests."""
 class Judge:
     """Judges one step of one release, look by look. It remembers evidence, never a verdict.
 
-    ``expected``: bins of the challenger's predictions in training, where they are known.
+    ``training``: bins of what the arms predicted in training, where they are known.
     """
 
-    def __init__(self, strategy: Strategy, *, expected: Bins | None = None) -> None:
+    def __init__(self, strategy: Strategy, *, training: Training = UNKNOWN) -> None:
         self._strategy = strategy
         budget = FALSE_ALARMS / max(1, len(strategy.steps) - 1)  # reaching the last step is the promotion
         self._criteria: Sequence[Criterion] = (
             Errors(budget * SHARES["errors"], strategy),
             *_limits(strategy, budget * SHARES["limits"]),
-            *_comparisons(strategy, budget, expected),
+            *_comparisons(strategy, budget, training),
         )
 
     def look(self, challenger: Arm | None, champion: Arm | None, *, is_over: bool) -> Judgement:
@@ -84,13 +87,13 @@ def _limits(strategy: Strategy, budget: float) -> list[Criterion]:
     return found
 
 
-def _comparisons(strategy: Strategy, budget: float, expected: Bins | None) -> list[Criterion]:
+def _comparisons(strategy: Strategy, budget: float, training: Training) -> list[Criterion]:
     limits: Limits = strategy.limits
     found: list[Criterion] = []
     if limits.max_slowdown is not None:
         found.append(Latency(budget * SHARES["latency"], strategy, limits.max_slowdown))
     if limits.max_flip_rate is not None:
-        found.append(Flips(budget * SHARES["flips"], strategy, limits.max_flip_rate, expected))
+        found.append(Flips(budget * SHARES["flips"], strategy, limits.max_flip_rate, training))
     if limits.max_prediction_shift is not None:
-        found.append(Shift(budget * SHARES["shift"], strategy, limits.max_prediction_shift, expected))
+        found.append(Shift(budget * SHARES["shift"], strategy, limits.max_prediction_shift, training))
     return found

@@ -8,7 +8,18 @@ from pathlib import Path
 
 from flightworthy.adapters.envoy_router import ModelView, SlotView
 from flightworthy.adapters.prediction_tail import PredictionTail, predictions_in_training
-from flightworthy.canary import Arm, ArmCounts, ArmSample, Bins, Judge, Judgement, binned, no_metrics
+from flightworthy.canary import (
+    UNKNOWN,
+    Arm,
+    ArmCounts,
+    ArmSample,
+    Bins,
+    Judge,
+    Judgement,
+    Training,
+    binned,
+    no_metrics,
+)
 from flightworthy.deployer.projection import other
 from flightworthy.release import Deployment, Release
 
@@ -53,6 +64,14 @@ class _Step:
                 sample.add_latency(row.latency_ms)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arms:
+    """The two releases of a canary."""
+
+    challenger: Release
+    champion: Release | None
+
+
 class Baking:
     """Remembers each model's step and its evidence. A restarted deployer begins its bake again: later, never sooner.
 
@@ -63,8 +82,9 @@ class Baking:
         self._predictions = predictions
         self._steps: dict[str, _Step] = {}
 
-    def look(self, row: Deployment, release: Release, view: ModelView, now: datetime) -> Bake:
+    def look(self, row: Deployment, releases: Arms, view: ModelView, now: datetime) -> Bake:
         """The bake of the row's step as of ``now``; it begins when the router confirms the row's split."""
+        release = releases.challenger
         slot = row.slot_of(row.challenger)
         if slot is None or view.route is None or view.route.generation != row.generation:
             return _no_bake()
@@ -73,7 +93,7 @@ class Baking:
             return _no_bake()
         step = self._steps.get(row.model)
         if step is None or step.generation != row.generation or _began_anew(step, challenger, champion):
-            step = self._begin(row, release, challenger, champion, now)
+            step = self._begin(row, releases, challenger, champion, now)
         step.read_log(now, release.strategy.limits.threshold)
         baked_time = now - step.at
         judgement = step.judge.look(
@@ -83,15 +103,13 @@ class Baking:
         )
         return Bake(time=baked_time, judgement=judgement)
 
-    def _begin(
-        self, row: Deployment, release: Release, challenger: SlotView, champion: SlotView, now: datetime
-    ) -> _Step:
+    def _begin(self, row: Deployment, releases: Arms, challenger: SlotView, champion: SlotView, now: datetime) -> _Step:
         step = _Step(
             generation=row.generation,
             at=now,
             challenger=challenger,
             champion=champion,
-            judge=Judge(release.strategy, expected=_expected(release)),
+            judge=Judge(releases.challenger.strategy, training=_training(releases)),
             tail=PredictionTail(self._predictions / row.model, started_at=now),
             read_at=now,
         )
@@ -109,10 +127,17 @@ def _began_anew(step: _Step, challenger: SlotView, champion: SlotView) -> bool:
     return any((was.host, was.port) != (seen.host, seen.port) or seen.attempts < was.attempts for was, seen in pairs)
 
 
-def _expected(release: Release) -> Bins | None:
-    """What the challenger answered in training, where its strategy has a use for it."""
-    limits = release.strategy.limits
+def _training(releases: Arms) -> Training:
+    """What both answered in training, where the challenger's strategy has a use for it."""
+    limits = releases.challenger.strategy.limits
     if limits.max_flip_rate is None and limits.max_prediction_shift is None:
-        return None
+        return UNKNOWN
+    champion = releases.champion
+    return Training(
+        challenger=_expected(releases.challenger), champion=None if champion is None else _expected(champion)
+    )
+
+
+def _expected(release: Release) -> Bins | None:
     found = predictions_in_training(Path(release.artifact_uri) / "model")
     return None if found is None else binned(found)

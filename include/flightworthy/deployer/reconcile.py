@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from flightworthy.adapters.envoy_router import ModelPlan, ModelView, RouterView
 from flightworthy.deployer.aliases import AliasKeeper
-from flightworthy.deployer.baking import Baking
+from flightworthy.deployer.baking import Arms, Baking
 from flightworthy.deployer.course import Move, Rehearsal, Sight, next_move
 from flightworthy.deployer.errands import Errands
 from flightworthy.deployer.golden import rehearse
@@ -148,7 +148,9 @@ class Reconciler:
         slot = row.slot_of(release.id) or "b"
         place = Place(release=release.id, slot=slot)
         server = servers.get(place)
-        bake = self.baking.look(row, release, view, self.clock()) if row.phase is Phase.CANARY else None
+        champion = None if row.champion is None else self._release(row.champion)
+        arms = Arms(challenger=release, champion=champion)
+        bake = self.baking.look(row, arms, view, self.clock()) if row.phase is Phase.CANARY else None
         return Sight(
             has_server=server is not None,
             refusal=self.upkeep.refusal(place),

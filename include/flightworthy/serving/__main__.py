@@ -13,13 +13,14 @@ from types import FrameType
 import uvicorn
 
 from flightworthy.errors import ArtifactRefused, Refused
-from flightworthy.serving.app import Limits, Service, create_app
+from flightworthy.serving.app import AccessLog, Limits, Service, create_app
 from flightworthy.serving.confinement import confine
 from flightworthy.serving.events import say
 from flightworthy.serving.observed import Identity
 from flightworthy.serving.prediction_log import PredictionLog
 from flightworthy.serving.pseudonyms import KEY, KEY_FILE, read_key
 from flightworthy.serving.scoring import Scorer, load_scorer
+from flightworthy.serving.wire import guarded
 
 __all__ = ["main"]
 
@@ -76,11 +77,12 @@ def main(argv: list[str] | None = None) -> int:
         host=options.host,
         port=options.port,
         loop="uvloop",
-        http="httptools",
+        http=guarded(head_seconds=options.header_seconds),
         ws="none",
         lifespan="on",
         access_log=False,
-        log_level="warning",
+        # Its warnings are of requests that it cannot read; those are answered, and not worth a line each.
+        log_level="error",
         server_header=False,
         # Longer than a router keeps an idle connection, so that it is the router that closes it.
         timeout_keep_alive=75,
@@ -104,8 +106,9 @@ def _service(options: argparse.Namespace, key: bytes | None) -> Service:
         )
     release = options.release or f"{options.model}-{options.version}-{scorer.digest[:8]}"
     identity = Identity(model=options.model, version=options.version, release=release, arm=options.arm)
-    limits = Limits(body_bytes=options.max_body_bytes, rows=options.max_rows)
-    return Service(scorer, identity, log=_log(options.predictions, scorer, identity, key), limits=limits)
+    limits = Limits(body_bytes=options.max_body_bytes, rows=options.max_rows, body_seconds=options.body_seconds)
+    log = _log(options.predictions, scorer, identity, key)
+    return Service(scorer, identity, log=log, limits=limits, access_log=options.access_log)
 
 
 def _log(folder: Path | None, scorer: Scorer, identity: Identity, key: bytes | None) -> PredictionLog | None:
@@ -113,8 +116,9 @@ def _log(folder: Path | None, scorer: Scorer, identity: Identity, key: bytes | N
         return None
     if scorer.contract.has_personal and key is None:
         raise Refused(
-            f"{identity.model} declares columns that name a person, and there is no key to make pseudonyms of them for "
-            f"the prediction log. Set {KEY_FILE} (or {KEY}) where the server is started, or log nothing."
+            f"{identity.model} declares personal data, which the prediction log holds as keyed pseudonyms, and there "
+            f"is no key. Set {KEY_FILE} to a file of 16 random bytes or {KEY}; or start without --predictions.",
+            model=identity.model,
         )
     return PredictionLog(
         folder / identity.model,
@@ -137,6 +141,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=8080)
     add("--max-body-bytes", type=int, default=Limits().body_bytes)
+    add("--header-seconds", type=float, default=10.0, help="how long the head of a request may take; then 408")
+    add("--body-seconds", type=float, default=Limits().body_seconds, help="how long its body may take; then 408")
+    add("--access-log", type=AccessLog, choices=list(AccessLog), default=AccessLog.ERRORS)
     add("--max-rows", type=int, default=Limits().rows)
     add("--drain-seconds", type=float, default=1.0, help="how long to go on answering after SIGTERM")
     return parser

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from flightworthy.canary import Arm, ArmCounts, ArmSample, Judge
+from flightworthy.canary import Arm, ArmCounts, ArmSample, Judge, Training
 from flightworthy.release import Limits
 from tests.flightworthy.release_makers import STRATEGY
 
@@ -21,8 +21,9 @@ def arm(errors, attempts, *, latencies=(), predictions=()):
     return Arm(counts=ArmCounts(attempts=attempts, errors=errors), sample=sample)
 
 
-def judge(challenger, champion, strategy=STRATEGY, *, is_over=True, expected=None):
-    return Judge(strategy, expected=expected).look(challenger, champion, is_over=is_over)
+def judge(challenger, champion, strategy=STRATEGY, *, is_over=True, expected=None, champion_expected=None):
+    training = Training(challenger=expected, champion=champion_expected)
+    return Judge(strategy, training=training).look(challenger, champion, is_over=is_over)
 
 
 def limited(strategy=STRATEGY, **changes):

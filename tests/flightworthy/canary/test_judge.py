@@ -169,6 +169,16 @@ def test_a_challenger_that_answers_as_it_did_in_training_is_healthy_whatever_the
     assert judged.verdict is Verdict.HEALTHY
 
 
+def test_requests_unlike_both_trainings_blame_no_challenger():
+    """A world that changed moves every model from its training; what it moved the champion is taken off."""
+    arms = arm(0, 200, predictions=[0.9] * 200), arm(0, 200, predictions=[0.6] * 200)
+    at_home = judge(*arms, limited(), expected=binned([0.3] * 200), champion_expected=binned([0.6] * 200))
+    assert finding(at_home, "shift").verdict is Verdict.UNHEALTHY
+    both_moved = judge(*arms, limited(), expected=binned([0.3] * 200), champion_expected=binned([0.05] * 200))
+    assert finding(both_moved, "shift").verdict is Verdict.HEALTHY
+    assert "0.60 from those of its training (the champion's 0.55 from those of its own)" in both_moved.reason
+
+
 def test_where_nothing_is_known_of_training_the_champion_alone_is_the_measure():
     """An artifact from before is no excuse."""
     assert judge(arm(0, 200, predictions=YES), arm(0, 200, predictions=NO), limited()).verdict is Verdict.UNHEALTHY
