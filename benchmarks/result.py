@@ -12,20 +12,23 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-__all__ = ["DOCS", "RESULTS", "Result", "Row", "machine", "rewrite_docs", "row", "table", "typical"]
+__all__ = ["DOCS", "RESULTS", "Result", "Row", "machine", "put", "rewrite_docs", "row", "table", "typical"]
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 DOCS = ROOT / "docs" / "benchmarks.md"
-_BEGIN, _END = "<!-- results: written by `make bench` -->", "<!-- end of results -->"
+_BEGIN, _END = "<!-- {}: written by `make bench` -->", "<!-- end of {} -->"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One figure. ``reach`` says what it should be, such as ``≤ 2``; it and ``met`` are None where nothing is set."""
+    """One figure. ``reach`` says what it should be, such as ``≤ 2``; it and ``met`` are None where nothing is set.
+
+    ``value`` is None for what could not be measured; such a row meets nothing, and a note says why.
+    """
 
     what: str
-    value: float
+    value: float | None
     unit: str
     reach: str | None
     met: bool | None
@@ -57,16 +60,18 @@ class Result:
         return cls(**{**found, "rows": tuple(Row(**each) for each in found["rows"])})
 
 
-def row(what: str, value: float, unit: str, *, at_most: float | None = None, at_least: float | None = None) -> Row:
+def row(
+    what: str, value: float | None, unit: str, *, at_most: float | None = None, at_least: float | None = None
+) -> Row:
     """A figure; ``at_most`` or ``at_least`` is what it should reach, judged before it is rounded for the eye."""
     # Written so that NaN, which compares false with everything, is out of reach.
-    reach: str | None = None
-    met: bool | None = None
     if at_most is not None:
-        reach, met = f"≤ {at_most:g}", value <= at_most
+        reach, met = f"≤ {at_most:g}", value is not None and value <= at_most
     elif at_least is not None:
-        reach, met = f"≥ {at_least:g}", value >= at_least
-    return Row(what=what, value=float(f"{value:.6g}"), unit=unit, reach=reach, met=met)
+        reach, met = f"≥ {at_least:g}", value is not None and value >= at_least
+    else:
+        reach, met = None, None
+    return Row(what=what, value=None if value is None else float(f"{value:.6g}"), unit=unit, reach=reach, met=met)
 
 
 def typical(values: Iterable[float]) -> float:
@@ -86,8 +91,15 @@ def table(results: Sequence[Result]) -> str:
     for result in results:
         for each in result.rows:
             met = {None: "", True: "yes", False: "**no**"}[each.met]
-            lines.append(f"| {result.name} | {each.what} | {each.value:.3g} {each.unit} | {each.reach or ''} | {met} |")
+            lines.append(f"| {result.name} | {each.what} | {shown(each)} | {each.reach or ''} | {met} |")
     return "\n".join(lines)
+
+
+def shown(each: Row) -> str:
+    """A row's value for the eye: three digits, more only before the point."""
+    if each.value is None:
+        return "not measured"
+    return f"{each.value:,.0f} {each.unit}" if abs(each.value) >= 1000 else f"{each.value:.3g} {each.unit}"
 
 
 def section() -> str:
@@ -102,9 +114,18 @@ def section() -> str:
 
 def rewrite_docs() -> None:
     """Put what the results files say between the markers of docs/benchmarks.md."""
-    before, _, rest = DOCS.read_text(encoding="utf-8").partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    DOCS.write_text(f"{before}{_BEGIN}\n\n{section()}\n\n{_END}{after}", encoding="utf-8")
+    put("results", section())
+
+
+def put(name: str, text: str) -> None:
+    """Put ``text`` between the markers of that name in docs/benchmarks.md. Raises ValueError where there are none."""
+    begin, end = _BEGIN.format(name), _END.format(name)
+    page = DOCS.read_text(encoding="utf-8")
+    if begin not in page or end not in page:
+        raise ValueError(f"{DOCS.name} has no place for {name}: no lines {begin} and {end}")
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    DOCS.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
 def _processor() -> str:

@@ -84,7 +84,9 @@ def test_a_published_result_is_in_the_file_and_on_the_page(
 ) -> None:
     """Publishing writes the file, prints the table, and replaces what stood between the page's markers."""
     page = tmp_path / "benchmarks.md"
-    page.write_text(f"# Above\n\n{results._BEGIN}\n\nstale\n\n{results._END}\n\n## Below\n")
+    page.write_text(
+        f"# Above\n\n{results._BEGIN.format('results')}\n\nstale\n\n{results._END.format('results')}\n\n## Below\n"
+    )
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(results, "DOCS", page)
 
