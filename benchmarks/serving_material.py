@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from flightworthy.spec import Spec
-    from flightworthy.training import Artifacts, TrainingOrder
+    from flightworthy.training import Artifacts, Frames, TrainingOrder
 
 MODELS = ("lightgbm", "logistic_regression", "random_forest")
 FEATURES = tuple(f"measure_{number:02}" for number in range(30))
@@ -140,7 +140,7 @@ def _package(folder: Path, artifacts: Artifacts, order: TrainingOrder, fitted: A
     target = folder / "artifact"
     target.mkdir()
     try:
-        artifacts.write(target, order, fitted, frame)
+        artifacts.write(target, order, fitted, Frames(training=frame, validation=frame))
     except ModelCodeError as error:
         (folder / "refused.txt").write_text(str(error), encoding="utf-8")
 
