@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from flightworthy.spec import Spec
-    from flightworthy.training import Artifacts, Frames, TrainingOrder
+    from flightworthy.training import Artifacts, TrainingOrder
 
 MODELS = ("lightgbm", "logistic_regression", "random_forest")
 FEATURES = tuple(f"measure_{number:02}" for number in range(30))
@@ -136,6 +136,7 @@ def _save_for_peers(folder: Path, fitted: Any, rows: pd.DataFrame) -> None:
 
 def _package(folder: Path, artifacts: Artifacts, order: TrainingOrder, fitted: Any, frame: pd.DataFrame) -> None:
     from flightworthy.errors import ModelCodeError
+    from flightworthy.training import Frames
 
     target = folder / "artifact"
     target.mkdir()
