@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.result import ROOT
 
-BENCHMARKS = ("parse", "line_overhead")
+BENCHMARKS = ("parse", "line_overhead", "serving", "image")
 
 
 def main() -> int:

@@ -94,11 +94,13 @@ class ServerProcess:
         tree = self._tree()
         with suppress(ProcessLookupError):
             os.kill(self._child.pid, signal.SIGTERM)
-        psutil.wait_procs(tree, timeout=4)
+        with suppress(subprocess.TimeoutExpired):
+            self._child.wait(timeout=4)
+        # Some leave their workers behind.
         for process in tree:
             with suppress(psutil.Error):
                 process.kill()
-        self._child.wait(timeout=10)
+        psutil.wait_procs(tree, timeout=4)
 
     def __enter__(self) -> Self:
         return self

@@ -131,8 +131,8 @@ def _say(plan: Plan, findings: Findings, cores: Cores) -> None:
     if plan.is_whole:
         result.publish()
         serving_lines.write(RESULTS / "serving.csv", findings.lines)
-        put("serving", text)
         draw(PLOT, findings.lines)
+        put("serving", f"![Requests a second of each server](images/{PLOT.name})\n\n{text}")
     else:
         print(f"\n{table([result])}\n", *result.notes, sep="\n  ")
     print(f"\n{text}\n")
