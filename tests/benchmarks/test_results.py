@@ -155,36 +155,6 @@ def test_a_page_without_a_place_for_a_table_is_left_alone(tmp_path: Path, monkey
     assert page.read_text() == "# A page\n"
 
 
-def test_a_figure_may_have_to_be_large() -> None:
-    """What is to be reached from below is judged from below."""
-    assert row("ratio", 99.999, "times", at_least=100).met is False
-    assert row("ratio", 100.0, "times", at_least=100).met is True
-    assert row("ratio", float("nan"), "times", at_least=100).met is False
-    assert row("ratio", 1.0, "times", at_least=100).reach == "≥ 100"
-
-
-def test_a_figure_that_could_not_be_measured_meets_nothing_and_says_so() -> None:
-    """It keeps its row, so that what is claimed of it is not forgotten."""
-    missing = row("ratio", None, "times", at_most=2)
-
-    assert missing.met is False
-    assert "| x | ratio | not measured | ≤ 2 | **no** |" in table(
-        [Result(name="x", machine="m", rows=[missing], notes=())]
-    )
-
-
-def test_a_page_without_a_place_for_a_table_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is appended where nobody would look for it, and what is there is not lost."""
-    page = tmp_path / "benchmarks.md"
-    page.write_text("# A page\n")
-    monkeypatch.setattr(results, "DOCS", page)
-
-    with pytest.raises(ValueError, match="no place for serving"):
-        results.put("serving", "table")
-
-    assert page.read_text() == "# A page\n"
-
-
 def test_a_machine_is_described_and_not_identified() -> None:
     """Cores, memory, processor, Python; no host, no user, no path."""
     import getpass
