@@ -17,8 +17,9 @@ from benchmarks.peer_environments import HOME
 from benchmarks.result import ROOT, Result, machine, row
 from benchmarks.serving_material import Material, prepare
 from flightworthy.adapters.docker_images import DockerImages, WheelCache, server_requirements
-from flightworthy.artifact import CONTRACT, digest_of
-from flightworthy.image import BASE_IMAGE, BuildContext, Image, Origin, lay_out
+from flightworthy.artifact import digest_of
+from flightworthy.image import BASE_IMAGE, BuildContext, Image, Origin, lay_out, with_lenders
+from flightworthy.runtime import choice_in, server_extras
 
 MODEL = "logistic_regression"
 VERSIONS = 4
@@ -38,7 +39,7 @@ def main() -> int:
     try:
         for version in range(1, VERSIONS + 1):
             material = prepare(_SCRATCH / str(version), [MODEL], seed=version)[MODEL]
-            runtime = json.loads((material.artifact / CONTRACT).read_text(encoding="utf-8"))["runtime"]
+            runtime = choice_in(material.artifact).runtime
             context = _context(material, version, builder.machine())
             began_at = time.monotonic()
             built.append((builder.build(context, progress=lambda _: None), time.monotonic() - began_at))
@@ -76,7 +77,11 @@ def _context(material: Material, version: int, architecture: str) -> BuildContex
         code_commit="benchmark",
         lock_digest="b" * 64,
     )
-    requirements = server_requirements(lock, machine=architecture)
+    root = server_extras(choice_in(material.artifact).runtime)
+    requirements = with_lenders(
+        server_requirements(lock, machine=architecture, root=root),
+        server_requirements(lock, machine=architecture, root="flightworthy[serving-skops]"),
+    )
     folder = _SCRATCH / f"context-{version}"
     return lay_out(folder, artifact=material.artifact, requirements=requirements, origin=origin)
 
