@@ -49,6 +49,7 @@ def make_run(spec: Spec) -> TrainingRun:
         key=order.key,
         params=order.params,
         seed=7,
+        runtime={},
         metrics={},
         lineage=order.lineage,
         artifact_uri="",
