@@ -238,6 +238,12 @@ def test_a_challenger_that_cannot_be_started_is_withdrawn_at_once(yard, stock, w
     """Not at its deadline; the champion serves, and the reason says how to rebuild it."""
     proposed(yard.store, 6)
     looked(stock, yard, wait_for, {release(6).id})
+
+    def ended_course():
+        stock.tend(yard.store.deployments())
+        return outcome(yard.store, release(6).id) is not None
+
+    wait_for(ended_course)
     ended = outcome(yard.store, release(6).id)
     assert ended.kind == "withdrawn"
     assert "cannot be started: its folder /releases/churn/6 is gone. Build it again" in ended.reason
