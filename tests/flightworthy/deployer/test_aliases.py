@@ -114,6 +114,9 @@ def test_a_healing_that_cannot_be_written_holds_nobody_up():
 
     class Away(MemoryReleases):
         def note_healing(self, healing):
+            tried.append(healing.what)
             raise Unavailable("the database is away")
 
+    tried = []
     Healings(Away(), lambda: NOW).note("router", "it had ended", model=None)
+    assert tried == ["it had ended"]
