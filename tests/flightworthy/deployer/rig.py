@@ -193,6 +193,10 @@ class Rig:
             time.sleep(0.02)
         return answer
 
+    def healings(self, model):
+        """What was put right, once it is written: that follows the deed."""
+        return self.wait_for(lambda: self.store.healings(model, limit=10), what="a healing to be written")
+
     @contextmanager
     def load(self, *, connections=4, model="m", pause=0.005):
         load = Load(self.settings.router_port, model, connections, pause)

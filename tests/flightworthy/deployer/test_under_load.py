@@ -134,7 +134,7 @@ def test_a_champion_that_is_killed_is_answered_for_by_the_previous_release(rig):
         rig.wait_for(lambda: load.from_release(second) > by_second + 20, what="the champion to answer again")
     assert load.failed == {}
     assert rig.store.deployment("m").generation == generation
-    (healing,) = rig.store.healings("m", limit=10)
+    (healing,) = rig.healings("m")
     assert (healing.kind, healing.model) == ("server", "m")
     assert healing.what.startswith(f"the server of {second.id} in slot ")
 
@@ -186,7 +186,7 @@ def test_a_server_that_died_while_no_deployer_was_there_is_written_down_too(rig)
     rig.kill_server(rig.release(1))
     rig.start_deployer()
     rig.wait_for(lambda: rig.servers_of(rig.release(1)), what="the champion's new server")
-    assert [healing.kind for healing in rig.store.healings("m", limit=10)] == ["server"]
+    assert [healing.kind for healing in rig.healings("m")] == ["server"]
 
 
 def test_a_killed_router_comes_back_with_the_split_it_had(rig):
@@ -200,7 +200,7 @@ def test_a_killed_router_comes_back_with_the_split_it_had(rig):
     assert time.monotonic() - began < 5
     assert ask(rig)[2]["x-flightworthy-release"] == rig.release(2).id
     assert rig.store.deployment("m").generation == generation
-    (healing,) = rig.store.healings("m", limit=10)
+    (healing,) = rig.healings("m")
     assert (healing.kind, healing.model) == ("router", None)
 
 
@@ -212,7 +212,7 @@ def test_a_split_that_was_edited_by_hand_is_put_right(rig):
     good = routes.read_text()
     routes.write_text(good.replace('"weight": 100', '"weight": 1').replace('"weight": 0', '"weight": 99'))
     rig.wait_for(lambda: routes.read_text() == good, what="the routes to be written again")
-    (healing,) = rig.store.healings("m", limit=10)
+    (healing,) = rig.healings("m")
     assert (healing.kind, healing.what) == ("split", "rds.json was edited by others; it says again what is decided")
 
 
