@@ -111,7 +111,7 @@ def _infer(contract: Contract, identity: Identity, row: Mapping[str, Any], answe
 
 
 def _schemas(contract: Contract, limits: Limits) -> dict[str, Any]:
-    features = {feature.name: _feature(feature, contract) for feature in contract.features}
+    features = {feature.name: _feature(feature) for feature in contract.features}
     names = list(features)
     is_strict = contract.policy.extra_features == "refuse"
     record = {"type": "object", "properties": features, "required": names, "additionalProperties": not is_strict}
@@ -191,16 +191,17 @@ def _problem() -> dict[str, Any]:
     }
 
 
-def _feature(feature: Feature, contract: Contract) -> dict[str, Any]:
+def _feature(feature: Feature) -> dict[str, Any]:
     kind = _TYPES[feature.type]
     schema: dict[str, Any] = {"type": [kind, "null"] if feature.nullable else kind}
-    if feature.values is not None and contract.policy.unseen_category == "refuse":
+    if feature.values is not None:
         schema["enum"] = [*feature.values, *([None] if feature.nullable else [])]
     if feature.type == "integer":
         schema |= {"minimum": -(2**53), "maximum": 2**53}
-    if contract.policy.out_of_range == "refuse":
-        bounds = {"minimum": feature.minimum, "maximum": feature.maximum}
-        schema |= {name: bound for name, bound in bounds.items() if bound is not None}
+    bounds = {"minimum": feature.minimum, "maximum": feature.maximum}
+    schema |= {name: bound for name, bound in bounds.items() if bound is not None}
+    if feature.seen is not None and feature.seen.values is None:
+        schema["description"] = f"Trained on {feature.seen.minimum:g} to {feature.seen.maximum:g}"
     return schema
 
 
