@@ -50,7 +50,7 @@ def document(scorer: Scorer, identity: Identity, limits: Limits) -> dict[str, An
             "/v2/health/ready": {"get": _page("Whether to send traffic", "Metadata")},
             "/healthz": {"get": _page("Whether to send traffic, and what would answer it", "Health")},
             "/metrics": {"get": _text("Prometheus' page", "text/plain")},
-            "/version": {"get": _text("The MLflow version whose protocol this is", "application/json")},
+            "/version": {"get": _text("The MLflow version whose protocol this is", "text/plain")},
         },
         "components": {"schemas": _schemas(contract, limits)},
     }
@@ -72,8 +72,9 @@ def _invocations(contract: Contract, row: Mapping[str, Any], answer: float) -> d
             {
                 "name": "x-entity-id",
                 "in": "header",
-                "description": "Whom the row is about; the router keeps it on one side of a canary",
-                "schema": {"type": "string", "maxLength": 256},
+                "description": "Whom the row is about; the router keeps it on one side of a canary. The prediction log "
+                "names it where it is at most 256 visible ASCII characters",
+                "schema": {"type": "string"},
             }
         ],
         "requestBody": {
@@ -128,7 +129,11 @@ def _schemas(contract: Contract, limits: Limits) -> dict[str, Any]:
     one_by_one = {"type": "object", "properties": columns, "required": names, "additionalProperties": not is_strict}
     split = {
         "type": "object",
-        "properties": {"columns": {"const": names}, "data": lists, "index": {"type": "array"}},
+        "properties": {
+            "columns": {"const": names},
+            "data": lists,
+            "index": {"description": "As pandas writes it; not looked at"},
+        },
         "required": ["columns", "data"],
         "additionalProperties": False,
     }
@@ -162,13 +167,18 @@ def _tensors(names: list[str]) -> dict[str, Any]:
         },
         "required": ["name", "shape", "datatype"],
     }
+    output = {
+        "type": "object",
+        "properties": {"name": {"const": "predictions"}, "parameters": {"type": "object"}},
+        "required": ["name"],
+    }
     return {
         "type": "object",
         "properties": {
             "inputs": {"type": "array", "items": tensor, "minItems": 1},
             "id": {"type": ["string", "null"]},
             "parameters": {"type": "object"},
-            "outputs": {"type": "array"},
+            "outputs": {"type": "array", "items": output},
         },
         "required": ["inputs"],
     }
