@@ -32,8 +32,9 @@ _REFUSALS: Final[Mapping[str, str]] = {
 
 
 def document(scorer: Scorer, identity: Identity, limits: Limits) -> dict[str, Any]:
-    """As JSON types. The example is the first golden row, and its answer that of training."""
-    contract, row, answer = scorer.contract, scorer.golden.rows[0], scorer.golden.predictions[0]
+    """As JSON types. The example is the first golden row, without what names a person, and its answer."""
+    contract, golden, answer = scorer.contract, scorer.golden.rows[0], scorer.golden.predictions[0]
+    row = {each.name: _stand_in(each) if each.personal else golden[each.name] for each in contract.features}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -213,6 +214,17 @@ def _feature(feature: Feature) -> dict[str, Any]:
     if feature.seen is not None and feature.seen.values is None:
         schema["description"] = f"Trained on {feature.seen.minimum:g} to {feature.seen.maximum:g}"
     return schema
+
+
+def _stand_in(feature: Feature) -> Any:
+    """A value that the contract takes, of nobody."""
+    if feature.nullable:
+        return None
+    if feature.type == "category":
+        return feature.values[0] if feature.values else "somebody"
+    if feature.type == "boolean":
+        return False
+    return next((bound for bound in (feature.minimum, feature.maximum) if bound is not None), 0)
 
 
 def _envelope(name: str, content: Mapping[str, Any]) -> dict[str, Any]:

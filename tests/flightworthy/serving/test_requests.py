@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from starlette.testclient import TestClient
 
+from flightworthy.artifact import CONTRACT, canonical, seal
 from flightworthy.serving.app import Limits, Service, create_app
 from flightworthy.serving.observed import Identity
 from flightworthy.serving.prediction_log import PredictionLog
@@ -190,6 +191,27 @@ def test_a_model_that_takes_only_what_it_was_fitted_on_makes_a_422_of_another_wo
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "country")
     assert ask(client, records, ROW).status_code == 500
     assert ask(client, records, {**ROW, "amount": 7.0}).status_code == 500
+
+
+@pytest.mark.parametrize("nullable", [True, False])
+def test_the_openapi_document_shows_nobody_s_data(fraud: Path, tmp_path: Path, nullable: bool) -> None:
+    """Its example is a row of training, but for what is declared as personal; it works all the same."""
+    folder = with_requests(fraud, tmp_path / "model")
+    contract = json.loads((folder / CONTRACT).read_bytes())
+    for feature in contract["features"]:
+        feature.update({"personal": True, "nullable": nullable} if feature["name"] in {"amount", "country"} else {})
+    (folder / CONTRACT).write_bytes(canonical(contract))
+    seal(folder)
+    scorer = load_scorer(folder)
+    identity = Identity(model="fraud", version="3", release="fraud-3-abcdef01", arm=None)
+    with TestClient(create_app(Service(scorer, identity, log=None, limits=Limits()))) as client:
+        document = client.get("/openapi.json").json()
+        asked = document["paths"]["/invocations"]["post"]["requestBody"]["content"]["application/json"]["example"]
+        # This model takes no gap where its contract, changed here, allows one.
+        assert nullable or client.post("/invocations", json=asked).status_code == 200
+    (row,) = asked["dataframe_records"]
+    assert (row["amount"], row["country"]) == ((None, None) if nullable else (0, "somebody"))
+    assert row["items"] == scorer.golden.rows[0]["items"]
 
 
 def test_the_openapi_document_tells_what_is_refused_and_what_was_seen(start: Start) -> None:
