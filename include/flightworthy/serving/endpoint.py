@@ -76,7 +76,7 @@ class Endpoint:
         if isinstance(found, bytes):
             question = dialect.read(headers, found)
             if isinstance(question, Question):
-                predictions = self._service.score(question.batch.matrix, request_id)
+                predictions = self._service.score(question.batch, request_id)
                 if not isinstance(predictions, Problem):
                     return question.reply(predictions), _Scored(question, predictions)
                 question = predictions

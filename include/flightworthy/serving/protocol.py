@@ -97,10 +97,11 @@ class Protocol:
     def _at_a_glance(self, body: bytes) -> _Found | None:
         """The common shapes in one pass. Whatever is the matter with a body, the longer way says it better."""
         seen = _GLANCE.match(body)
-        if seen is None:
+        decoder = None if seen is None else self._shapes.whole.get(seen["name"] + seen["first"])
+        if seen is None or decoder is None:
             return None
         try:
-            (content,) = msgspec.structs.astuple(self._shapes.whole[seen["name"] + seen["first"]].decode(body))
+            (content,) = msgspec.structs.astuple(decoder.decode(body))
         except (ValueError, RecursionError):
             return None
         name = seen["name"].decode()

@@ -22,7 +22,7 @@ class Shapes:
 
     def __init__(self, contract: Contract) -> None:
         self._is_strict = contract.policy.extra_features == "refuse"
-        self._kinds = {feature.name: _kind(feature, contract) for feature in contract.features}
+        self._kinds = {feature.name: _kind(feature) for feature in contract.features}
         self.record = self._struct("Record", self._kinds)
         self.records = _decoder(_list_of(self.record))
         columns = {name: _list_of(kind) for name, kind in self._kinds.items()}
@@ -61,12 +61,11 @@ class Shapes:
         )
 
 
-def _kind(feature: Feature, contract: Contract) -> Any:
-    """The type that one value is decoded into; what the policy lets pass is looked at afterwards."""
+def _kind(feature: Feature) -> Any:
+    """The type that one value is decoded into; what training did not see is looked for afterwards."""
     literal: Any = Literal
-    is_open = feature.values is None or contract.policy.unseen_category == "missing"
-    kind = _TYPES[feature.type] if is_open else literal[feature.values]
-    if feature.is_bounded and contract.policy.out_of_range == "refuse":
+    kind = _TYPES[feature.type] if feature.values is None else literal[feature.values]
+    if feature.is_bounded:
         kind = Annotated[float, msgspec.Meta(ge=feature.minimum, le=feature.maximum)]
     return kind | None if feature.nullable else kind
 

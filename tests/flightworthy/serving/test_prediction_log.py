@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flightworthy.serving.contract import parse_contract
+from flightworthy.serving.contract_file import parse_contract
 from flightworthy.serving.prediction_log import Answer, PredictionLog
 
 CONTRACT = parse_contract(
