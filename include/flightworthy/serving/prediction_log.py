@@ -1,7 +1,8 @@
 """The prediction log: what was asked and answered, by which version; written beside the answer, never before it.
 
-One file per process under ``predictions/<model>/``, rotated by size, named ``<UTC start>-<random>-<number>.jsonl``.
-While it is written to, its writer holds a lock on it (``flock``): whoever gets that lock knows that it is finished.
+One file per process under ``predictions/<model>/``, named ``<UTC start>-<random>-<number>.jsonl``; another one once it
+is large, and for another UTC day. While it is written to, its writer holds a lock on it (``flock``): whoever gets that
+lock knows that it is finished, and may make Parquet of it (see ``adapters.prediction_files``).
 JSON lines in UTF-8, one line for each row of a request::
 
     {"at": "2026-01-05T12:00:00.123456Z",   when the answer was made, UTC
@@ -29,7 +30,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from io import FileIO
 from pathlib import Path
 from typing import Any, Final
@@ -124,7 +125,9 @@ class PredictionLog:
 
     def _run(self) -> None:
         while not self._stopping:
-            self._wake.wait(BUSY_FLUSH_SECONDS if self._drain() else FLUSH_SECONDS)
+            is_busy = self._drain()
+            self._finish_day()
+            self._wake.wait(BUSY_FLUSH_SECONDS if is_busy else FLUSH_SECONDS)
         # What was appended between the last look and the stop.
         self._drain()
         if self._file is not None:
@@ -158,6 +161,11 @@ class PredictionLog:
             return False
         return True
 
+    def _finish_day(self) -> None:
+        """Let go of a file with rows of a day that is over, though nobody asks anything any more."""
+        if self._file is not None and self._day != _today() and self._file.tell():
+            self._abandon()
+
     def _rotate(self) -> None:
         if self._file is not None:
             self._file.close()
@@ -171,8 +179,13 @@ class PredictionLog:
 
     def _open(self) -> FileIO:
         self._files += 1
+        self._day = _today()
         file = FileIO(self._folder / f"{self._stem}-{self._files:04d}.jsonl", "x")
         with suppress(OSError):
-            # Where a file system knows no locks the file is only never taken for finished while it is young.
+            # Where a file system knows no locks nobody takes the file for finished, and it stays as it is.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return file
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
 
+from flightworthy.serving import prediction_log
 from flightworthy.serving.contract import parse_contract
 from flightworthy.serving.prediction_log import Answer, PredictionLog
 
@@ -95,6 +97,34 @@ def test_a_large_file_is_followed_by_another(tmp_path: Path) -> None:
     log.close()
     assert len(list(tmp_path.iterdir())) == 4
     assert [line["request_id"] for line in lines(tmp_path)][::1_000] == ["0", "1", "2", "3"]
+
+
+def test_a_file_ends_with_its_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nobody asks anything any more: its lock is let go, so that it can be compacted. An empty one stays."""
+    log = new_log(tmp_path)
+    log.append(answer("before midnight"))
+    while log.written < 1:
+        time.sleep(0.02)
+    today = prediction_log._today()
+    monkeypatch.setattr(prediction_log, "_today", lambda: today + timedelta(days=1))
+    (first,) = tmp_path.iterdir()
+    with first.open("rb") as file:
+        deadline = time.monotonic() + 5
+        while not is_free(file) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert is_free(file)
+    log.append(answer("after midnight"))
+    log.close()
+    assert [line["request_id"] for line in lines(tmp_path)] == ["before midnight", "after midnight"]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def is_free(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def test_a_full_disk_costs_rows_and_no_answer(tmp_path: Path) -> None:
