@@ -26,15 +26,14 @@ from __future__ import annotations
 import fcntl
 import secrets
 import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from numpy.typing import NDArray
 
 from flightworthy.serving.contract import Contract, Row
@@ -43,14 +42,14 @@ from flightworthy.serving.log_lines import Lines
 __all__ = ["Answer", "PredictionLog"]
 
 FLUSH_SECONDS: Final = 0.5
-BUSY_FLUSH_SECONDS: Final = 0.05
-"""Between two looks while there is something to write: what waits longer has left the processor's cache by then."""
-BATCH_ROWS: Final = 1_000
-"""Rows written at a stretch, which bounds the memory of their text."""
+BUSY_FLUSH_SECONDS: Final = 0.1
+"""Between two looks while there is something to write, which bounds what waits."""
+SHORT_ROWS: Final = 16
+"""So few rows become text at once, after their answer was sent: their values are still in the processor's cache, and
+need not be kept. The text of more would hold up the requests behind, and is left to the writer's thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """One answered request: rows in the contract's order, and a prediction for each."""
 
     request_id: str
@@ -62,7 +61,7 @@ class Answer:
 
 
 class PredictionLog:
-    """A bounded queue and one writer thread. ``append`` never blocks and never raises."""
+    """Bounded text and answers that wait for one writer thread. ``append`` never blocks and never raises."""
 
     def __init__(
         self,
@@ -83,7 +82,9 @@ class PredictionLog:
         self._lines = Lines(contract, stamp, key)
         self._max_pending_rows = max_pending_rows
         self._max_file_bytes = max_file_bytes
-        self._queue: deque[Answer] = deque()
+        self._text = bytearray()
+        self._text_rows = 0
+        self._long: list[Answer] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = False
@@ -114,7 +115,11 @@ class PredictionLog:
                 self._dropped += rows
                 return
             self._pending += rows
-            self._queue.append(answer)
+            if rows <= SHORT_ROWS:
+                self._lines.append(answer, self._text)
+                self._text_rows += rows
+            else:
+                self._long.append(answer)
 
     def close(self) -> None:
         """Write all that is waiting and stop. Idempotent."""
@@ -135,20 +140,24 @@ class PredictionLog:
 
     def _drain(self) -> bool:
         """Write what waits; whether anything did."""
-        is_busy = bool(self._queue)
-        while self._queue:
-            batch, rows = [], 0
-            while self._queue and rows < BATCH_ROWS:
-                batch.append(self._queue.popleft())
-                rows += len(batch[-1].rows)
-            kept = self._write(self._lines.encode(batch))
-            with self._lock:
-                self._pending -= rows
-                self._written += rows if kept else 0
-                self._dropped += 0 if kept else rows
-        return is_busy
+        with self._lock:
+            text, rows, long = self._text, self._text_rows, self._long
+            self._text, self._text_rows, self._long = bytearray(), 0, []
+        self._keep(text, rows)
+        for answer in long:
+            text = bytearray()
+            self._lines.append(answer, text)
+            self._keep(text, len(answer.rows))
+        return rows > 0 or bool(long)
 
-    def _write(self, text: bytes) -> bool:
+    def _keep(self, text: bytearray, rows: int) -> None:
+        is_kept = rows == 0 or self._write(text)
+        with self._lock:
+            self._pending -= rows
+            self._written += rows if is_kept else 0
+            self._dropped += 0 if is_kept else rows
+
+    def _write(self, text: bytearray) -> bool:
         try:
             if self._file is None or self._file.tell() >= self._max_file_bytes:
                 self._rotate()

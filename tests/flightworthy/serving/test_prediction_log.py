@@ -4,9 +4,11 @@ import fcntl
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -87,6 +89,34 @@ def test_what_is_too_much_is_dropped_and_counted(tmp_path: Path) -> None:
     log.append(answer("too late"))
     assert {line["request_id"] for line in lines(tmp_path)} == {"fits"}
     assert (log.written, log.dropped) == (8, 6)
+
+
+def test_short_and_long_answers_are_all_kept_each_with_its_rows_in_order(tmp_path: Path) -> None:
+    """While the writer writes: a short one becomes text at once, a long one is the writer's to turn into text."""
+    log = new_log(tmp_path)
+    sizes = [1, 2, prediction_log.SHORT_ROWS, prediction_log.SHORT_ROWS + 1, 300] * 40
+    for number, rows in enumerate(sizes):
+        log.append(msgspec.structs.replace(answer(f"{number}", rows), rows=[(float(row), "a") for row in range(rows)]))
+        if number % 50 == 0:
+            log._wake.set()
+    log.close()
+    found = lines(tmp_path)
+    assert (len(found), log.written, log.dropped) == (sum(sizes), sum(sizes), 0)
+    by_request = {request: list(rows) for request, rows in groupby(found, key=lambda line: line["request_id"])}
+    assert len(by_request) == len(sizes)
+    for number, rows in enumerate(sizes):
+        amounts = [line["features"]["amount"] for line in by_request[f"{number}"]]
+        assert amounts == [float(row) for row in range(rows)]
+
+
+def test_a_latency_is_rounded_to_three_decimals(tmp_path: Path) -> None:
+    """To the nearest, as before it is read by anyone."""
+    log = new_log(tmp_path)
+    took = [0.0, 0.0004, 0.0006, 0.4567, 1.9996, 12345.6784]
+    for latency in took:
+        log.append(msgspec.structs.replace(answer("r"), latency_ms=latency))
+    log.close()
+    assert [line["latency_ms"] for line in lines(tmp_path)] == [round(latency, 3) for latency in took]
 
 
 def test_a_large_file_is_followed_by_another(tmp_path: Path) -> None:
