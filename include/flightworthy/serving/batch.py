@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +17,7 @@ __all__ = ["Batch", "Column", "from_columns", "from_rows"]
 _LARGEST_INTEGER = 2**53
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """What will be scored. ``rows`` is what the prediction log keeps.
 
     ``flagged`` are the features of which a row holds what training did not see.
