@@ -5,6 +5,8 @@ A server appends one JSON object per row of a request to ``<folder>/<model>/*.js
     {"at": "2026-01-05T10:00:00+00:00", "request_id": "…", "entity": "…", "release": "…", "version": "3",
      "features": {"age": 41, …}, "prediction": 0.12}
 
+A line marked ``"shadow": true`` was answered for comparison and served nobody: it is not in any window.
+
 The file may be live: a last line without its line end is a row still being written and is left for the next look.
 Any other line that cannot be read is left out, counted and named, because silence would look like less traffic.
 """
@@ -75,6 +77,8 @@ class PredictionFiles:
         for found in self._lines(model, since):
             if isinstance(found, BrokenLine):
                 broken.append(found)
+                continue
+            if found.get("shadow") is True:
                 continue
             if not since <= datetime.fromisoformat(found["at"]) < until:
                 continue

@@ -31,8 +31,9 @@ def plan_for(row: Deployment, servers: Mapping[Place, Server], view: ModelView) 
     if loaded is None or _may_carry(row, plan, loaded, view):
         return plan
     return replace(
-        plan, generation=loaded.generation, stable=loaded.stable, share=loaded.share, falls_back=loaded.falls_back
-    )
+        plan, generation=loaded.generation, stable=loaded.stable, share=loaded.share,
+        falls_back=loaded.falls_back, mirrors=loaded.mirrors,
+    )  # fmt: skip
 
 
 def is_healthy(row: Deployment, slot: Slot, view: ModelView) -> bool:
@@ -60,6 +61,7 @@ def _target(row: Deployment, servers: Mapping[Place, Server], view: ModelView) -
         stable=stable,
         share=row.challenger_share if row.phase is Phase.CANARY else 0,
         falls_back=stable is not None and _may_catch(row, other(stable), view),
+        mirrors=row.phase is Phase.SHADOW,
     )
 
 

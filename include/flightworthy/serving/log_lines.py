@@ -31,6 +31,8 @@ class Logged(Protocol):
     def predictions(self) -> NDArray[Any]: ...
     @property
     def latency_ms(self) -> float: ...
+    @property
+    def is_shadow(self) -> bool: ...
 
 
 class Lines:
@@ -46,6 +48,7 @@ class Lines:
         fields: list[Any] = [("at", datetime), ("request_id", str), ("entity", str | None)]
         fields += [(name, str | None, msgspec.field(default=value)) for name, value in stamp.items()]
         fields += [("features", Any), ("prediction", float), ("latency_ms", float)]
+        fields += [("shadow", bool | msgspec.UnsetType, msgspec.field(default=msgspec.UNSET))]
         self._line = msgspec.defstruct("Line", fields, kw_only=True, gc=False)
         self._encoder = msgspec.json.Encoder()
         self._key = key or b""
@@ -62,6 +65,7 @@ class Lines:
         if entity is not None and self._hides_entity:
             entity = pseudonym(self._key, entity)
         latency = round(answer.latency_ms, 3)
+        shadow = True if answer.is_shadow else msgspec.UNSET
         rows = self._rows(answer.rows) if isinstance(answer.rows, np.ndarray) else answer.rows
         for row, prediction in zip(rows, answer.predictions.tolist(), strict=True):
             yield self._line(
@@ -71,6 +75,7 @@ class Lines:
                 features=self._features(*(self._hide(row) if self._hidden else row)),
                 prediction=prediction,
                 latency_ms=latency,
+                shadow=shadow,
             )
 
     def _rows(self, matrix: NDArray[Any]) -> Iterator[list[Any]]:

@@ -9,6 +9,7 @@ from flightworthy.spec.sections import (
     Gate,
     ReleasePlan,
     Retention,
+    ShadowPlan,
     Training,
 )
 from flightworthy.spec.standing import MODEL_NAME, Spec
@@ -26,6 +27,7 @@ __all__ = [
     "ReleasePlan",
     "Retention",
     "Schedule",
+    "ShadowPlan",
     "Source",
     "Spec",
     "Training",

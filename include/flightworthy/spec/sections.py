@@ -12,7 +12,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from flightworthy.spec.quantities import ColumnName, ColumnNames, Cron, Duration, Scalar, Share, sequence_of
 from flightworthy.spec.section import Section, problem, problems
 
-__all__ = ["LOWER_IS_BETTER", "METRICS", "Drift", "Evaluation", "Gate", "ReleasePlan", "Retention", "Training"]
+__all__ = [
+    "LOWER_IS_BETTER",
+    "METRICS",
+    "Drift",
+    "Evaluation",
+    "Gate",
+    "ReleasePlan",
+    "Retention",
+    "ShadowPlan",
+    "Training",
+]
 
 Metric = Literal["roc_auc", "average_precision", "log_loss", "brier", "accuracy", "precision", "recall", "f1"]
 METRICS: tuple[str, ...] = Metric.__args__  # type: ignore[attr-defined]
@@ -114,6 +124,17 @@ Steps = Annotated[
 ]
 
 
+class ShadowPlan(Section):
+    """What a challenger must show by answers that nobody gets, before its first share of traffic."""
+
+    bake_time: Duration = Field(default="10m", validate_default=True)
+    """How long it answers copies of real requests."""
+    min_requests: Annotated[int, Field(ge=1)] = 200
+    """Requests that it and the champion must both have answered before it can be judged."""
+    max_flip_rate: Share = 0.05
+    """Share of entities that may be answered yes by one of the two and no by the other."""
+
+
 class ReleasePlan(Section):
     """How a challenger gets its traffic."""
 
@@ -143,6 +164,8 @@ class ReleasePlan(Section):
     """The largest."""
     required: Annotated[tuple[Criterion, ...], BeforeValidator(sequence_of), Field(min_length=1)] = ("errors",)
     """Evidence without which a step holds; what else is named here counts where there is any."""
+    shadow: ShadowPlan | None = None
+    """The step before the first share of traffic; without it there is none."""
     golden_requests: Annotated[int, Field(ge=1, le=1000)] = 20
     """Requests replayed against the challenger before it gets traffic."""
 
@@ -150,6 +173,8 @@ class ReleasePlan(Section):
     def _leave_time_to_bake(self) -> ReleasePlan:
         if self.deadline <= self.bake_time:
             raise problem("deadline must be longer than bake_time, or no step could ever end well")
+        if self.shadow is not None and self.deadline <= self.shadow.bake_time:
+            raise problem("deadline must be longer than shadow.bake_time, or no shadow could ever end well")
         return self
 
     @model_validator(mode="after")

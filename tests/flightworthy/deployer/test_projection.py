@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from flightworthy.adapters.envoy_router import Backend, LoadedRoute, ModelView, SlotView
+from flightworthy.adapters.envoy_router.plan import clusters, route
 from flightworthy.deployer.projection import plan_for, wanted_places
 from flightworthy.deployer.servers import Place, Server
 from flightworthy.release import Deployment, Phase
@@ -56,6 +57,21 @@ def test_a_slot_gets_no_traffic_before_the_router_sees_it_healthy():
     assert (held.share, held.generation) == (0, 4)
     moved = plan_for(canary, running, view(seen("v1"), seen("v2"), stable="a"))
     assert (moved.share, moved.generation, moved.stable) == (20, 5, "a")
+
+
+def test_a_shadow_gets_copies_and_no_traffic():
+    """In a cluster of its own, and no longer than its phase."""
+    shadow = row("v1", "v2", champion="v1", challenger="v2", phase=Phase.SHADOW)
+    running = servers(("v1", "a"), ("v2", "b"))
+    plan = plan_for(shadow, running, view(seen("v1"), seen("v2"), stable="a"))
+    assert (plan.mirrors, plan.share, plan.falls_back, plan.generation) == (True, 0, False, 5)
+    assert [each["name"] for each in clusters(plan)] == ["m.a", "m.b", "m.ab", "m.ba", "m.shadow"]
+    copies = route(plan)["route"]["request_mirror_policies"]
+    assert [policy["cluster"] for policy in copies] == ["m.shadow"]
+    canary = replace(shadow, phase=Phase.CANARY, share_b=20)
+    after = plan_for(canary, running, view(seen("v1"), seen("v2"), stable="a"))
+    assert (after.mirrors, route(after)["route"]["request_mirror_policies"]) == (False, [])
+    assert "m.shadow" not in [each["name"] for each in clusters(after)]
 
 
 def test_a_rollback_to_a_release_that_just_died_leaves_traffic_where_it_is():

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flightworthy import ledger
-from flightworthy.release import NO_LIMITS, Deployment, Healing, Limits, Observation, Phase, Release, Strategy
+from flightworthy.release import NO_LIMITS, Deployment, Healing, Limits, Observation, Phase, Release, Shadow, Strategy
 
 Row = sa.RowMapping
 
@@ -56,6 +56,7 @@ def as_release(row: Row) -> Release:
         deadline=timedelta(seconds=told["deadline"]),
         max_error_rate=told["max_error_rate"],
         limits=_as_limits(told.get("limits")),
+        shadow=_as_shadow(told.get("shadow")),
     )
     return Release(**{**values, "bundle": json.loads(values["bundle"]), "strategy": strategy})
 
@@ -92,6 +93,11 @@ def _as_limits(told: dict[str, Any] | None) -> Limits:
         "required": tuple(told.get("required", NO_LIMITS.required)),
     }
     return replace(NO_LIMITS, **{**told, **read})
+
+
+def _as_shadow(told: dict[str, Any] | None) -> Shadow | None:
+    """The shadow of a strategy, which those have not that were written before there was any."""
+    return None if told is None else Shadow(**{**told, "bake_time": timedelta(seconds=told["bake_time"])})
 
 
 def _in_seconds(told: dict[str, Any]) -> dict[str, Any]:
