@@ -102,6 +102,44 @@ def test_a_challenger_that_nobody_asks_is_withdrawn_as_inconclusive(rig):
     assert ended.reason.startswith("inconclusive after 2 s at 20 %: 0 attempts")
 
 
+def test_an_entity_goes_over_to_the_challenger_once_and_never_back(rig):
+    """Through growing steps, whichever slot the challenger has, and over the ends of a deployer and of a router."""
+    strategy = with_strategy(steps=(20, 50, 80, 100), bake_time=rig.seconds(2))
+    first, second, third = rig.release(1), rig.release(2, strategy=strategy), rig.release(3, strategy=strategy)
+    rig.promote(first)
+    with rig.load() as load:
+        rig.wait_for(lambda: len(load.courses) == 200, what="all entities to have asked")
+        rig.propose(second)
+        at_step(rig, 0)
+        over = moved(load, second)
+        assert 20 <= len(over) <= 70, "about a fifth of 200"
+        rig.kill_deployer()
+        rig.start_deployer()
+        at_step(rig, 1)
+        assert over < moved(load, second)
+        os.kill(rig.router_pid(), signal.SIGKILL)
+        at_step(rig, 2)
+        rig.end_of(second)
+        rig.confirmed()
+        rig.wait_for(lambda: len(moved(load, second)) == 200, what="all entities to be answered by the champion")
+        rig.promote(third)
+        rig.wait_for(lambda: len(moved(load, third)) == 200, what="all entities to be answered by the champion")
+    assert {tuple(course) for course in load.courses.values()} == {(first.id, second.id, third.id)}
+
+
+def at_step(rig, step):
+    """Wait until the router serves a step, and every entity has asked in it."""
+    rig.wait_for(lambda: rig.store.deployment("m").phase == "canary", what="the canary")
+    rig.wait_for(lambda: rig.store.deployment("m").step >= step, what=f"step {step}")
+    rig.confirmed()
+    time.sleep(1)
+
+
+def moved(load, release):
+    """The entities that a release answered last."""
+    return {entity for entity, course in load.courses.items() if course[-1] == release.id}
+
+
 def test_a_challenger_killed_at_half_of_the_traffic_costs_no_request(rig):
     """Its requests are retried on the champion, and it is withdrawn."""
     rig.promote(rig.release(1))
