@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from flightworthy.adapters.envoy_router import Backend, LoadedRoute, ModelPlan, ModelView
 from flightworthy.deployer.servers import Place, Server
@@ -22,6 +23,19 @@ SLOTS: tuple[Slot, Slot] = ("a", "b")
 def wanted_places(row: Deployment) -> set[Place]:
     """The servers that a row asks for."""
     return {Place(release=release, slot=slot) for slot in SLOTS if (release := row.release_in(slot)) is not None}
+
+
+def cooled(row: Deployment, warm_time: timedelta | None, now: datetime) -> Deployment:
+    """The row as servers should be: without the previous release in a slot, once that was kept warm for its time.
+
+    Nothing is decided by it. A rollback still finds the previous release in the row, and starts it again.
+    """
+    slot = row.slot_of(row.previous)
+    if row.phase is not Phase.STEADY or slot is None or warm_time is None or row.since_at is None:
+        return row
+    if now - row.since_at < warm_time:
+        return row
+    return replace(row, slot_a=None) if slot == "a" else replace(row, slot_b=None)
 
 
 def plan_for(row: Deployment, servers: Mapping[Place, Server], view: ModelView) -> ModelPlan:

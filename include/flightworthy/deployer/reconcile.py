@@ -18,7 +18,7 @@ from flightworthy.deployer.baking import Arms, Bake, Baking
 from flightworthy.deployer.course import Move, Rehearsal, Sight, next_move
 from flightworthy.deployer.errands import Errands
 from flightworthy.deployer.golden import rehearse
-from flightworthy.deployer.projection import SLOTS, is_healthy, plan_for, wanted_places
+from flightworthy.deployer.projection import SLOTS, cooled, is_healthy, plan_for, wanted_places
 from flightworthy.deployer.router import Router
 from flightworthy.deployer.servers import Place, Server
 from flightworthy.deployer.shadowing import Shadowing
@@ -76,7 +76,7 @@ class Reconciler:
         """Make one pass."""
         self.router.ensure()
         view = self.router.view()
-        rows = self.store.deployments()
+        rows = [self._as_warm(row) for row in self.store.deployments()]
         servers = self.upkeep.look(view)
         if view is None:
             # Without the router's word a canary or a shadow has no evidence: it holds, and its deadline goes on.
@@ -95,6 +95,12 @@ class Reconciler:
         if wrote or moved != rows:
             return Pace.URGENT
         return self._pace(moved, view)
+
+    def _as_warm(self, row: Deployment) -> Deployment:
+        """The row without what need not be warm any more, as its champion's strategy says."""
+        if row.champion is None or row.previous is None:
+            return row
+        return cooled(row, self._release(row.champion).strategy.warm_time, self.clock())
 
     def _tend(self, rows: list[Deployment], servers: Mapping[Place, Server], view: RouterView | None) -> None:
         wanted = {place for row in rows for place in wanted_places(row)}

@@ -90,6 +90,8 @@ class Strategy:
     max_error_rate: float
     limits: Limits
     shadow: Shadow | None = None
+    warm_time: timedelta | None = None
+    """How long the release that it replaces is kept warm; None: until another takes its slot."""
 
     def __post_init__(self) -> None:
         grows = all(low < high for low, high in zip(self.steps, self.steps[1:], strict=False))

@@ -157,6 +157,7 @@ def release_of(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, number: i
             max_error_rate=plan.max_error_rate,
             limits=_limits(spec),
             shadow=_shadow(spec),
+            warm_time=plan.warm_time,
         ),
     )
 

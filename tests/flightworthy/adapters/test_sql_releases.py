@@ -54,7 +54,9 @@ def test_a_strategy_comes_back_as_it_was_written(store):
     limits = replace(
         NO_LIMITS, max_slowdown=0.1, max_p99_latency=timedelta(milliseconds=250), required=("errors", "latency")
     )  # fmt: skip
-    written = replace(release(1), strategy=replace(STRATEGY, limits=limits, shadow=shadow))
+    written = replace(
+        release(1), strategy=replace(STRATEGY, limits=limits, shadow=shadow, warm_time=timedelta(hours=2))
+    )
     store.add_release(written)
     assert store.release(written.id) == written
 

@@ -51,6 +51,42 @@ def test_a_promotion_and_a_rollback_lose_no_request(rig):
     assert ledger.verify(rig.store.history(), head=rig.store.head()) == row.generation
 
 
+def test_a_previous_release_is_stopped_after_its_time_and_a_rollback_starts_it_again(rig):
+    """The row still names it, also for a deployer that was started since; the champion serves until it is healthy."""
+    first, second = rig.release(1), rig.release(2, strategy=with_strategy(warm_time=rig.seconds(1)))
+    rig.promote(first)
+    with rig.load() as load:
+        rig.promote(second)
+        rig.wait_for(lambda: not rig.servers_of(first), what="the end of the release before")
+        row = rig.store.deployment("m")
+        assert (row.previous, row.slot_of(first.id)) == (first.id, "a")
+        rig.kill_deployer()
+        rig.start_deployer()
+        rig.confirmed()
+        time.sleep(1)
+        assert not rig.servers_of(first)
+        assert rig.roll_back().phase == "returning"
+        rig.wait_for(lambda: rig.store.deployment("m").champion == first.id, what="the way back")
+        rig.confirmed()
+    assert load.failed == {}
+    assert [entry.action for entry in rig.store.history("m")][-2:] == ["returning", "rolled_back"]
+    assert [healing for healing in rig.store.healings("m", limit=10) if healing.kind == "server"] == []
+
+
+def test_all_at_once_moves_all_traffic_and_keeps_nothing_warm(rig):
+    """Vetted first, as ever; no request is lost on the way."""
+    at_once = with_strategy(steps=(100,), warm_time=rig.seconds(0))
+    first, second = rig.release(1), rig.release(2, strategy=at_once)
+    rig.promote(first)
+    with rig.load() as load:
+        rig.promote(second)
+        rig.wait_for(lambda: not rig.servers_of(first), what="the end of the release before")
+        answered = load.from_release(second)
+        rig.wait_for(lambda: load.from_release(second) > answered + 50, what="the champion to go on alone")
+    assert load.failed == {}
+    assert [entry.action for entry in rig.store.history("m")][-2:] == ["proposed", "promoted"]
+
+
 def test_a_challenger_that_answers_differently_from_training_gets_no_traffic(rig):
     """Its golden requests are replayed before the router sends it anything."""
     rig.promote(rig.release(1))
