@@ -64,11 +64,11 @@ def test_a_challenger_that_answers_as_the_champion_goes_on_to_its_first_share(ri
     rig.promote(champion)
     with rig.load() as load:
         rig.propose(challenger)
-        rig.wait_for(lambda: rig.store.deployment("m").phase == "shadow", what="the shadow")
-        rig.wait_for(lambda: marked(rig, challenger), what="copies in the log")
+        rig.wait_for(lambda: rig.store.deployment("m").phase == "shadow", within=40, what="the shadow")
+        rig.wait_for(lambda: marked(rig, challenger), within=40, what="copies in the log")
         assert load.from_release(challenger) == 0
         assert rig.store.deployment("m").challenger_share == 0
-        rig.wait_for(lambda: rig.store.deployment("m").phase != "shadow", what="the end of the shadow")
+        rig.wait_for(lambda: rig.store.deployment("m").phase != "shadow", within=40, what="the end of the shadow")
         end = rig.end_of(challenger)
         rig.confirmed()
     assert (end.kind, load.failed) == ("promoted", {})
@@ -83,7 +83,7 @@ def test_a_challenger_that_hangs_disturbs_no_user_and_is_withdrawn(rig):
     rig.promote(champion)
     with rig.load() as load:
         rig.propose(hanging)
-        rig.wait_for(lambda: rig.store.deployment("m").phase == "shadow", what="the shadow")
+        rig.wait_for(lambda: rig.store.deployment("m").phase == "shadow", within=40, what="the shadow")
         sent = load.sent
         end = rig.end_of(hanging)
         answered = load.sent - sent
@@ -110,7 +110,7 @@ def test_a_shadow_that_dies_is_withdrawn(rig):
     doomed = rig.release(2, strategy=shadowed(rig, seconds=15))
     with rig.load() as load:
         rig.propose(doomed)
-        rig.wait_for(lambda: marked(rig, doomed), what="copies in the log")
+        rig.wait_for(lambda: marked(rig, doomed), within=40, what="copies in the log")
         rig.kill_server(doomed)
         end = rig.end_of(doomed)
         rig.confirmed()
@@ -134,7 +134,7 @@ def test_a_shadow_outlives_the_deployer_and_the_router(rig):
     rig.promote(rig.release(1))
     with rig.load() as load:
         rig.propose(challenger)
-        rig.wait_for(lambda: marked(rig, challenger), what="copies in the log")
+        rig.wait_for(lambda: marked(rig, challenger), within=40, what="copies in the log")
         rig.kill_deployer()
         time.sleep(0.5)
         assert load.from_release(challenger) == 0
@@ -143,7 +143,7 @@ def test_a_shadow_outlives_the_deployer_and_the_router(rig):
         rig.confirmed()
         assert load.failed == {}
         os.kill(rig.router_pid(), signal.SIGKILL)
-        end = rig.end_of(challenger)
+        end = rig.end_of(challenger, within=60)
     assert (end.kind, actions(rig)[-4:]) == ("promoted", ["proposed", "shadowed", "advanced", "promoted"])
 
 
@@ -156,7 +156,7 @@ def test_the_server_that_ships_marks_its_copies_and_nothing_counts_them_as_serve
         turned = real(rig, 2, sign=-1.0, strategy=shadowed(rig, deadline=60, seconds=2))
         rig.promote(first, within=60)
         rig.propose(turned)
-        rig.wait_for(lambda: rig.store.deployment("m").phase == "shadow", within=30, what="the shadow")
+        rig.wait_for(lambda: rig.store.deployment("m").phase == "shadow", within=40, what="the shadow")
         server = next(iter(rig.servers_of(turned)))
         answers, page, number = Counter(), "", 0
         while rig.store.deployment("m").phase == "shadow":

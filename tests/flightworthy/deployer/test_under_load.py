@@ -57,7 +57,7 @@ def test_a_previous_release_is_stopped_after_its_time_and_a_rollback_starts_it_a
     rig.promote(first)
     with rig.load() as load:
         rig.promote(second)
-        rig.wait_for(lambda: not rig.servers_of(first), what="the end of the release before")
+        rig.wait_for(lambda: not rig.servers_of(first), within=40, what="the end of the release before")
         row = rig.store.deployment("m")
         assert (row.previous, row.slot_of(first.id)) == (first.id, "a")
         rig.kill_deployer()
@@ -66,7 +66,7 @@ def test_a_previous_release_is_stopped_after_its_time_and_a_rollback_starts_it_a
         time.sleep(1)
         assert not rig.servers_of(first)
         assert rig.roll_back().phase == "returning"
-        rig.wait_for(lambda: rig.store.deployment("m").champion == first.id, what="the way back")
+        rig.wait_for(lambda: rig.store.deployment("m").champion == first.id, within=40, what="the way back")
         rig.confirmed()
     assert load.failed == {}
     assert [entry.action for entry in rig.store.history("m")][-2:] == ["returning", "rolled_back"]
@@ -80,7 +80,7 @@ def test_all_at_once_moves_all_traffic_and_keeps_nothing_warm(rig):
     rig.promote(first)
     with rig.load() as load:
         rig.promote(second)
-        rig.wait_for(lambda: not rig.servers_of(first), what="the end of the release before")
+        rig.wait_for(lambda: not rig.servers_of(first), within=40, what="the end of the release before")
         answered = load.from_release(second)
         rig.wait_for(lambda: load.from_release(second) > answered + 50, what="the champion to go on alone")
     assert load.failed == {}
@@ -157,17 +157,21 @@ def test_an_entity_goes_over_to_the_challenger_once_and_never_back(rig):
         at_step(rig, 2)
         rig.end_of(second)
         rig.confirmed()
-        rig.wait_for(lambda: len(moved(load, second)) == 200, what="all entities to be answered by the champion")
+        rig.wait_for(
+            lambda: len(moved(load, second)) == 200, within=40, what="all entities to be answered by the champion"
+        )
         rig.promote(third)
-        rig.wait_for(lambda: len(moved(load, third)) == 200, what="all entities to be answered by the champion")
+        rig.wait_for(
+            lambda: len(moved(load, third)) == 200, within=40, what="all entities to be answered by the champion"
+        )
     assert {tuple(course) for course in load.courses.values()} == {(first.id, second.id, third.id)}
 
 
 def at_step(rig, step):
     """Wait until the router serves a step, and every entity has asked in it."""
-    rig.wait_for(lambda: rig.store.deployment("m").phase == "canary", what="the canary")
-    rig.wait_for(lambda: rig.store.deployment("m").step >= step, what=f"step {step}")
-    rig.confirmed()
+    rig.wait_for(lambda: rig.store.deployment("m").phase == "canary", within=40, what="the canary")
+    rig.wait_for(lambda: rig.store.deployment("m").step >= step, within=40, what=f"step {step}")
+    rig.confirmed(within=40)
     time.sleep(1)
 
 
