@@ -28,6 +28,7 @@ from flightworthy.deployer.reconcile import Pace, Reconciler
 from flightworthy.deployer.router import Router
 from flightworthy.deployer.servers import ProcessServers, Servers, ServersByTarget
 from flightworthy.deployer.settings import Settings
+from flightworthy.deployer.shadowing import Shadowing
 from flightworthy.deployer.stock import Stock
 from flightworthy.deployer.upkeep import Upkeep
 from flightworthy.deployer.vetting import vetting
@@ -96,6 +97,7 @@ class Deployer:
             upkeep=self._upkeep,
             errands=self._errands,
             baking=Baking(settings.predictions),
+            shadowing=Shadowing(settings.predictions),
             aliases=self._aliases,
             clock=lambda: datetime.now(UTC),
         )

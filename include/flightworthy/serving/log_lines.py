@@ -31,6 +31,8 @@ class Logged(Protocol):
     def predictions(self) -> NDArray[Any]: ...
     @property
     def latency_ms(self) -> float: ...
+    @property
+    def is_shadow(self) -> bool: ...
 
 
 class Lines:
@@ -46,6 +48,7 @@ class Lines:
         fields: list[Any] = [("at", datetime), ("request_id", str), ("entity", str | None)]
         fields += [(name, str | None) for name in stamp]
         fields += [("features", Any), ("prediction", float), ("latency_ms", float)]
+        fields += [("shadow", bool | msgspec.UnsetType, msgspec.field(default=msgspec.UNSET))]
         self._line = msgspec.defstruct("Line", fields, gc=False)
         self._stamp = tuple(stamp.values())
         self._encode_into = msgspec.json.Encoder().encode_into
@@ -61,9 +64,10 @@ class Lines:
             entity = pseudonym(self._key, entity)
         start = (answer.at, answer.request_id, entity, *self._stamp)
         # Three decimals; round() takes three times as long.
+        shadow = True if answer.is_shadow else msgspec.UNSET
         latency = int(answer.latency_ms * 1000 + 0.5) / 1000
         for row, prediction in zip(self._rows(answer.rows), answer.predictions.tolist(), strict=True):
-            self._encode_into(self._line(*start, self._features(*row), prediction, latency), text, -1)
+            self._encode_into(self._line(*start, self._features(*row), prediction, latency, shadow), text, -1)
             text += b"\n"
 
     def _rows(self, rows: Sequence[Row] | NDArray[Any]) -> Iterable[Sequence[Any]]:

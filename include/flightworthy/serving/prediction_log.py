@@ -13,7 +13,8 @@ JSON lines in UTF-8, one line for each row of a request::
      "arm": "a" or null,                    which of the two slots answered
      "features": {"age": 51, …},            as the client sent them, null where it sent null
      "prediction": 0.25,                    P(positive)
-     "latency_ms": 0.41}                    from the request's head to its answer, in this server
+     "latency_ms": 0.41,                    from the request's head to its answer, in this server
+     "shadow": true}                        only where a copy of a request was answered, and nobody got the answer
 
 What is declared as personal is here as a keyed pseudonym (see ``pseudonyms``), the same for the same value.
 
@@ -58,6 +59,7 @@ class Answer(msgspec.Struct, frozen=True):
     rows: Sequence[Row] | NDArray[Any]
     predictions: NDArray[Any]
     latency_ms: float
+    is_shadow: bool = False
 
 
 class PredictionLog:

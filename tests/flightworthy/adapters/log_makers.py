@@ -55,9 +55,13 @@ def answers(root: Path) -> Counter[float]:
 
 
 def kept_rows(root: Path) -> list[dict[str, Any]]:
-    """The rows in Parquet, their instant written as a server writes it."""
+    """The rows in Parquet, their instant and the mark of shadows, which others lack, written as a server writes them."""
     found = [row for path in sorted(root.rglob("*.parquet")) for row in parquet.ParquetFile(path).read().to_pylist()]
-    return [{**row, "at": row["at"].isoformat().replace("+00:00", "Z")} for row in found]
+    return [
+        {name: value for name, value in row.items() if name != "shadow" or value is not None}
+        | {"at": row["at"].isoformat().replace("+00:00", "Z")}
+        for row in found
+    ]
 
 
 def names(root: Path) -> list[str]:

@@ -73,6 +73,17 @@ def test_what_is_kept_is_what_was_written(tmp_path: Path) -> None:
     assert_frame_equal(frame_of(tmp_path), before)
 
 
+def test_what_a_shadow_answered_is_kept_and_in_no_window(tmp_path: Path) -> None:
+    """Nobody got it: neither form counts it as traffic."""
+    text = line_of() + line_of(prediction=0.9, shadow=True) + line_of(shadow=False)
+    write_log(tmp_path, text)
+    assert frame_of(tmp_path)["prediction"].to_list() == [0.25, 0.25]
+    [done] = compact(tmp_path)
+    assert isinstance(done, Compacted)
+    assert kept_rows(tmp_path) == [json.loads(line) for line in text.splitlines()]
+    assert frame_of(tmp_path)["prediction"].to_list() == [0.25, 0.25]
+
+
 def test_a_release_and_a_window_are_asked_of_both_forms(tmp_path: Path) -> None:
     """Part of the log compacted and part not: the same rows as of lines alone, each once."""
     other = "diagnosis-3-00000000"

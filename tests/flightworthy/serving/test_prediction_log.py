@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -56,6 +57,15 @@ def test_a_line_is_what_the_monitor_reads(tmp_path: Path) -> None:
             "latency_ms": 0.457,
         }
     ]
+
+
+def test_a_copy_answered_for_comparison_is_marked(tmp_path: Path) -> None:
+    """And only that: a line without the mark served somebody."""
+    log = new_log(tmp_path)
+    log.append(answer("r-1"))
+    log.append(replace(answer("r-1"), is_shadow=True))
+    log.close()
+    assert [line.get("shadow") for line in lines(tmp_path)] == [None, True]
 
 
 def test_rows_are_on_disk_within_a_second(tmp_path: Path) -> None:

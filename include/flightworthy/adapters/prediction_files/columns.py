@@ -29,8 +29,9 @@ _TYPES: Mapping[str, tuple[pa.DataType, tuple[type, ...]]] = {
     "arm": (pa.string(), (str, type(None))),
     PREDICTION: (pa.float64(), (int, float)),
     "latency_ms": (pa.float64(), (int, float, type(None))),
+    "shadow": (pa.bool_(), (bool, type(None))),
 }
-_ORDER = ("at", "request_id", "entity", "release", "version", "arm", "features", PREDICTION, "latency_ms")
+_ORDER = ("at", "request_id", "entity", "release", "version", "arm", "features", PREDICTION, "latency_ms", "shadow")
 _SCALARS: Mapping[type, pa.DataType] = {
     bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string(),
 }  # fmt: skip

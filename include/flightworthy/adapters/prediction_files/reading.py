@@ -1,8 +1,9 @@
 """The prediction log as a frame: what a model was asked and answered in a window of time, by which release.
 
 The lines are those of ``serving.prediction_log``; of them are used ``at``, ``release``, ``version``, ``features`` and
-``prediction``. A file may be live: a last line without its line end is a row still being written and is left for the
-next look. Whatever else cannot be read is left out, counted and named: silence would look like less traffic.
+``prediction``. A line marked ``"shadow": true`` was answered for comparison and served nobody: it is in no window. A
+file may be live: a last line without its line end is a row still being written and is left for the next look. Whatever
+else cannot be read is left out, counted and named: silence would look like less traffic.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class _Asked:
             self.since <= instant(row) < self.until
             and self.release in (None, row["release"])
             and self.version in (None, str(row["version"]))
+            and row.get("shadow") is not True
         )
 
     def filters(self) -> list[tuple[str, str, Any]]:
@@ -155,10 +157,10 @@ def _rows_of(path: Path, asked: _Asked, found: _Found) -> Iterator[dict[str, Any
 
 def _read_parquet(folder: Path, asked: _Asked, found: _Found, *, but: set[str]) -> None:
     import pyarrow as pa
-    from pyarrow import parquet
+    from pyarrow import compute, parquet
 
     first, last = (at.astimezone(UTC).date().isoformat() for at in (asked.since, asked.until))
-    wanted = ["release", "features", PREDICTION]
+    wanted = ["release", "features", PREDICTION, "shadow"]
     for path in [path for day, inside in day_folders(folder) if first <= day <= last for path in _parquet_in(inside)]:
         if path.stem in but or folder.joinpath(f"{path.stem}.jsonl").exists():
             continue
@@ -169,6 +171,7 @@ def _read_parquet(folder: Path, asked: _Asked, found: _Found, *, but: set[str]) 
         except (OSError, pa.ArrowException) as error:
             found.broken.append(BrokenLine(file=f"{path.parent.name}/{path.name}", line=0, why=f"is no log: {error}"))
             continue
+        table = table.filter(compute.invert(table["shadow"].fill_null(fill_value=False)))
         if table.num_rows:
             found.releases.update(table["release"].to_pylist())
             names = [each.name for each in table.schema.field("features").type]
