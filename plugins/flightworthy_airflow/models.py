@@ -16,7 +16,15 @@ from flightworthy_airflow.assets import drift_asset, new_partition_asset
 if TYPE_CHECKING:
     from flightworthy.spec import Spec
 
-__all__ = ["deploy_arguments", "deploy_form", "monitor_arguments", "rollback_arguments", "rollback_form", "specs"]
+__all__ = [
+    "deploy_arguments",
+    "deploy_form",
+    "drill_arguments",
+    "monitor_arguments",
+    "rollback_arguments",
+    "rollback_form",
+    "specs",
+]
 
 _RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=15), "retry_exponential_backoff": True}
 _TAGS = ("flightworthy",)
@@ -125,6 +133,21 @@ def rollback_arguments(spec: Spec) -> dict[str, Any]:
     }
 
 
+def drill_arguments(spec: Spec) -> dict[str, Any]:
+    """``<model>.drill``: proves that the previous release could serve, as often as ``release.drill`` says."""
+    return {
+        "dag_id": f"{spec.model}.drill",
+        "schedule": spec.release.drill,
+        "start_date": _utc(spec.schedule.start_at),
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": {**_RETRIES, "owner": spec.owner},
+        "tags": [*_TAGS, spec.model],
+        "description": f"Proves that the release {spec.model} would go back to still works.",
+        "doc_md": _DRILL_DOCS.format(model=spec.model),
+    }
+
+
 def rollback_form() -> ParamsDict:
     """What ``<model>.rollback`` asks; set on the DAG as ``deploy_form`` is."""
     return ParamsDict(
@@ -192,6 +215,14 @@ _MONITOR_DOCS = """\
 
 Compares the prediction log with the champion's reference. Fewer than {spec.drift.min_requests} requests say nothing.
 When at least {spec.drift.drifted_share:.0%} of the features drifted, `retrain` starts `{model}.deploy`.
+"""
+
+_DRILL_DOCS = """\
+### {model}: would going back work today?
+
+Asks the deployer to start the previous release beside what serves, to replay its golden requests, and to stop it again.
+It gets no traffic. **Skipped** where there is no previous release; where it **fails**, a rollback would too: the log
+says why, and how to build the release again. `flightworthy status {model}` shows the last one.
 """
 
 _ROLLBACK_DOCS = """\

@@ -26,7 +26,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def airflow(stack: Stack) -> AirflowApi:
     """Airflow as its admin sees it, once it knows the DAGs."""
     api = stack.airflow()
-    api.wait_for_dags("diagnosis.deploy", "diagnosis.monitor", "diagnosis.rollback", within=300)
+    api.wait_for_dags("diagnosis.deploy", "diagnosis.drill", "diagnosis.monitor", "diagnosis.rollback", within=300)
     return api
 
 

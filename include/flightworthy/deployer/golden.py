@@ -7,6 +7,7 @@ import math
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,24 @@ TOLERANCE = 1e-9
 
 def rehearse(release: Release, server: Server, *, timeout: float = 10.0) -> Rehearsal:
     """Replay the artifact's golden requests. Raises Unavailable while the server does not answer yet."""
-    path = Path(release.artifact_uri) / "model" / "golden.json"
-    try:
-        golden = json.loads(path.read_text())
-        rows, expected = list(golden["rows"]), [float(value) for value in golden["predictions"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return Rehearsal(passed=False, reason=f"its golden requests cannot be read from {path}: {error}")
-    if not rows or len(rows) != len(expected):
-        return Rehearsal(passed=False, reason=f"{path} holds {len(rows)} requests and {len(expected)} answers")
+    golden = _read(release)
+    if isinstance(golden, Rehearsal):
+        return golden
+    rows, expected = golden
     _check_ready(server)
     return compare(expected, _ask(server, rows, timeout))
+
+
+def rehearse_singly(release: Release, server: Server, *, within: timedelta) -> Rehearsal:
+    """Replay them one request a row, as traffic comes: each is answered ``within`` that time, or it fails.
+
+    Raises Unavailable where the server breaks one off, or is too late.
+    """
+    golden = _read(release)
+    if isinstance(golden, Rehearsal):
+        return golden
+    rows, expected = golden
+    return compare(expected, [answer for row in rows for answer in _ask(server, [row], within.total_seconds())])
 
 
 def compare(expected: Sequence[float], answered: Sequence[float]) -> Rehearsal:
@@ -43,6 +52,19 @@ def compare(expected: Sequence[float], answered: Sequence[float]) -> Rehearsal:
             reason = f"golden request {place}: training predicted {wanted!r}, the server answers {found!r}"
             return Rehearsal(passed=False, reason=reason)
     return Rehearsal(passed=True, reason=f"all {len(expected)} golden requests answered as in training")
+
+
+def _read(release: Release) -> tuple[list[Any], list[float]] | Rehearsal:
+    """The golden requests and their answers; a failed rehearsal where there are none to hold a server to."""
+    path = Path(release.artifact_uri) / "model" / "golden.json"
+    try:
+        golden = json.loads(path.read_text())
+        rows, expected = list(golden["rows"]), [float(value) for value in golden["predictions"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Rehearsal(passed=False, reason=f"its golden requests cannot be read from {path}: {error}")
+    if not rows or len(rows) != len(expected):
+        return Rehearsal(passed=False, reason=f"{path} holds {len(rows)} requests and {len(expected)} answers")
+    return rows, expected
 
 
 def _check_ready(server: Server) -> None:

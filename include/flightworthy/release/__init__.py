@@ -5,6 +5,7 @@ Decisions are pure functions from row to row (``transitions``). The verbs write 
 deployer's work.
 """
 
+from flightworthy.release.drill import Drill, DrillResult, ask_drill
 from flightworthy.release.healing import Healing, HealingKind
 from flightworthy.release.proof import Proof, prove_all, proven
 from flightworthy.release.rebuilding import how_to_rebuild
@@ -41,6 +42,8 @@ __all__ = [
     "Cause",
     "Criterion",
     "Deployment",
+    "Drill",
+    "DrillResult",
     "Healing",
     "HealingKind",
     "Limits",
@@ -54,6 +57,7 @@ __all__ = [
     "Strategy",
     "Target",
     "arrived",
+    "ask_drill",
     "conflict",
     "draft",
     "entered",

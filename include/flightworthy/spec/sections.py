@@ -145,6 +145,8 @@ class ReleasePlan(Section):
     """Evidence without which a step holds; what else is named here counts where there is any."""
     golden_requests: Annotated[int, Field(ge=1, le=1000)] = 20
     """Requests replayed against the challenger before it gets traffic."""
+    drill: Cron | None = None
+    """When it is proven that the previous release could still serve; none: when somebody asks."""
 
     @model_validator(mode="after")
     def _leave_time_to_bake(self) -> ReleasePlan:
