@@ -15,7 +15,7 @@ from flightworthy.artifact import seal, verify
 from flightworthy.errors import ReleaseRefused
 from flightworthy.ledger import GENESIS, Draft, Entry, chain
 from flightworthy.registry import Alias, ModelVersion
-from flightworthy.release import Deployment, Drill, DrillResult, Healing, Observation, Release, conflict
+from flightworthy.release import Answer, Deployment, Drill, DrillResult, Healing, Observation, Release, conflict
 from flightworthy.runtime import choice_in
 from flightworthy.training import TrainingOrder, TrainingRun
 
@@ -144,6 +144,7 @@ class MemoryReleases:
     healed: list[Healing] = field(default_factory=list)
     gone: dict[str, str] = field(default_factory=dict)
     drills: list[Drill] = field(default_factory=list)
+    answered: dict[tuple[str, str], Answer] = field(default_factory=dict)
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def close(self) -> None:
@@ -212,6 +213,12 @@ class MemoryReleases:
 
     def missing(self) -> dict[str, str]:
         return dict(self.gone)
+
+    def keep_answer(self, answer: Answer) -> None:
+        self.answered[answer.digest, answer.user] = answer
+
+    def answers(self, digest: str) -> list[Answer]:
+        return [answer for (known, _), answer in self.answered.items() if known == digest]
 
     def open_drill(self, model: str, release: str, *, actor: str, at: datetime) -> Drill:
         with self._one_at_a_time:

@@ -32,6 +32,17 @@ _DRAFT_7: dict[str, Any] = {"$schema": "http://json-schema.org/draft-07/schema#"
 """A field that says so is checked in a third of the time that the newest draft takes."""
 
 
+_EMERGENCY = Param(
+    None,
+    **_DRAFT_7,
+    type=["null", "string"],
+    minLength=3,
+    maxLength=500,
+    title="Emergency",
+    description="Why there is no time for approval. Nobody is asked; your name and this reason stay in the ledger.",
+)
+
+
 def specs() -> Specs:
     """The models of FLIGHTWORTHY_MODELS. One that cannot be read leaves the others alone.
 
@@ -69,6 +80,7 @@ def deploy_form(spec: Spec) -> ParamsDict:
     Set on the DAG after its tasks: each task would else carry a copy, and to check eight copies of three fields takes
     longer than all else that parsing does.
     """
+    emergency = {"emergency": _EMERGENCY} if spec.release.approval is not None else {}
     return ParamsDict(
         {
             "partition": Param(
@@ -99,6 +111,7 @@ def deploy_form(spec: Spec) -> ParamsDict:
                 title="Again",
                 description="Release a version that was withdrawn before; without this it is refused, with the reason.",
             ),
+            **emergency,
         }
     )
 
@@ -191,7 +204,10 @@ def _utc(instant: datetime) -> datetime:
 def _deploy_docs(spec: Spec, absent: str | None) -> str:
     warning = f"> **This model does not run here:** its source `{absent}` is absent.\n\n" if absent else ""
     return warning + _DEPLOY_DOCS.format(
-        model=spec.model, spec=spec, steps=" → ".join(f"{s} %" for s in spec.release.steps)
+        model=spec.model,
+        spec=spec,
+        steps=" → ".join(f"{s} %" for s in spec.release.steps),
+        approve="approve → " if spec.release.approval is not None else "",
     )
 
 
@@ -200,7 +216,7 @@ _DEPLOY_DOCS = """\
 
 {spec.description}
 
-`ingest → check_expectations → train → evaluate → register → containerize → promote`
+`ingest → check_expectations → train → evaluate → register → containerize → {approve}promote`
 
 Runs on time (`{spec.schedule.cron}`), when a new partition lands, and when `{model}.monitor` saw drift.
 A task that **fails** has refused something and says why in its log; nothing after it happened, and the champion

@@ -9,7 +9,7 @@ import pytest
 from flightworthy import ledger
 from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.errors import Conflict, ReleaseRefused
-from flightworthy.release import Cause, DrillResult, Healing, Observation, ask_drill, draft, promoted, requested
+from flightworthy.release import Answer, Cause, DrillResult, Healing, Observation, ask_drill, draft, promoted, requested
 from flightworthy.testing import MemoryReleases
 from tests.flightworthy.release_makers import NOW, in_canary, proposed, release, serving
 
@@ -229,3 +229,21 @@ def test_an_unknown_drill_is_refused(store):
     """By its number."""
     with pytest.raises(ReleaseRefused, match="no drill 7"):
         store.drill(7)
+
+
+def test_an_answer_is_kept_for_its_digest_and_the_newest_of_a_person_counts(store):
+    """Instead of the earlier one, in the place of it."""
+    yes = Answer(
+        model="churn", release=release(1).id, digest="d" * 64, user="ada", name="Ada", approved=True, note="",
+        at=NOW, run_id="run-1",
+    )  # fmt: skip
+    other = replace(yes, user="grace", name="Grace")
+    elsewhere = replace(yes, digest="e" * 64)
+    for answer in (yes, other, elsewhere, yes):
+        store.keep_answer(answer)
+    assert store.answers("d" * 64) == [yes, other]
+    no = replace(yes, approved=False, note="after all", at=NOW + timedelta(hours=1))
+    store.keep_answer(no)
+    assert store.answers("d" * 64) == [no, other]
+    assert store.answers("e" * 64) == [elsewhere]
+    assert store.answers("f" * 64) == []

@@ -67,6 +67,29 @@ def test_monitoring_and_going_back_are_lines_of_their_own(dags: dict[str, DAG], 
     assert [task.task_id for task in dags[f"{model}.drill"].tasks] == ["drill"]
 
 
+def test_a_model_that_asks_for_approval_has_a_task_for_it_and_a_way_around_it_with_a_reason(tmp_path: Path) -> None:
+    """Before promote and after all else; the other models have neither."""
+    for model in MODELS:
+        shutil.copytree(ROOT / "include" / "models" / model, tmp_path / model)
+    file = tmp_path / "diagnosis" / "model.yaml"
+    file.write_text(file.read_text().replace("release:\n", "release:\n  approval: {of: [ada, grace], at_least: 2}\n"))
+
+    bag = parsed(FLIGHTWORTHY_MODELS=str(tmp_path))
+
+    assert not bag.import_errors
+    deploy, other = bag.dags["diagnosis.deploy"], bag.dags["claims.deploy"]
+    assert [task.task_id for task in deploy.topological_sort()] == [*LINE[:-1], "approve", "promote"]
+    assert deploy.get_task("approve").upstream_task_ids == {"register", "containerize"}
+    assert "approve" in deploy.get_task("promote").upstream_task_ids
+    assert deploy.get_task("approve").doc_md
+    assert "approve → promote" in str(deploy.doc_md)
+    assert dict(items(deploy))["emergency"].schema["type"] == ["null", "string"]
+    assert list(deploy.get_task("approve").params) == ["note"]
+    assert not other.has_task("approve")
+    assert "emergency" not in dict(items(other))
+    DagSerialization.deserialize_dag(DagSerialization.serialize_dag(deploy))
+
+
 def test_a_drill_runs_when_the_spec_says_so_and_else_when_somebody_asks(tmp_path: Path, dags: dict[str, DAG]) -> None:
     """The shipped models name no time."""
     shutil.copytree(ROOT / "include" / "models" / "diagnosis", tmp_path / "diagnosis")

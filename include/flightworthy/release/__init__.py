@@ -5,6 +5,15 @@ Decisions are pure functions from row to row (``transitions``). The verbs write 
 deployer's work.
 """
 
+from flightworthy.release.approval import (
+    NO_CONSENT,
+    Answer,
+    ApprovalRule,
+    Consent,
+    objections_to,
+    rule_of,
+    subject_digest,
+)
 from flightworthy.release.drill import Drill, DrillResult, ask_drill
 from flightworthy.release.healing import Healing, HealingKind
 from flightworthy.release.proof import Proof, prove_all, proven
@@ -38,8 +47,12 @@ from flightworthy.release.transitions import (
 from flightworthy.release.verbs import arrived, conflict, outcome, propose, roll_back
 
 __all__ = [
+    "NO_CONSENT",
     "NO_LIMITS",
+    "Answer",
+    "ApprovalRule",
     "Cause",
+    "Consent",
     "Criterion",
     "Deployment",
     "Drill",
@@ -62,6 +75,7 @@ __all__ = [
     "draft",
     "entered",
     "how_to_rebuild",
+    "objections_to",
     "outcome",
     "promoted",
     "propose",
@@ -71,7 +85,9 @@ __all__ = [
     "requested",
     "returned",
     "roll_back",
+    "rule_of",
     "served",
+    "subject_digest",
     "way_back_from",
     "withdrawn",
 ]

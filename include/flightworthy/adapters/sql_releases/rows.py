@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from flightworthy import ledger
 from flightworthy.release import (
     NO_LIMITS,
+    Answer,
     Deployment,
     Drill,
     DrillResult,
@@ -106,6 +107,17 @@ def as_drill(row: Row) -> Drill:
         took_time, ended_at = timedelta(seconds=row["took_time"]), datetime.fromisoformat(row["ended_at"])
         read |= {"took_time": took_time, "ended_at": ended_at}
     return Drill(**{**row, **read})
+
+
+def answer_values(answer: Answer) -> dict[str, Any]:
+    """An answer as its table's columns."""
+    return {**asdict(answer), "at": ledger.instant(answer.at)}
+
+
+def as_answer(row: Row) -> Answer:
+    """A row of the answers."""
+    values = {key: value for key, value in row.items() if key != "number"}
+    return Answer(**{**values, "at": datetime.fromisoformat(row["at"])})
 
 
 def _as_limits(told: dict[str, Any] | None) -> Limits:

@@ -20,6 +20,7 @@ from flightworthy.adapters.sql_releases import rows
 from flightworthy.adapters.sql_releases.engine import answering, open_engine
 from flightworthy.adapters.sql_releases.schema import settle_schema
 from flightworthy.adapters.sql_releases.tables import (
+    answers,
     claims,
     deployments,
     drills,
@@ -32,7 +33,7 @@ from flightworthy.adapters.sql_releases.tables import (
     releases,
 )
 from flightworthy.errors import ReleaseRefused
-from flightworthy.release import Deployment, Drill, DrillResult, Healing, Observation, Release, conflict
+from flightworthy.release import Answer, Deployment, Drill, DrillResult, Healing, Observation, Release, conflict
 
 
 class SqlReleases:
@@ -188,6 +189,23 @@ class SqlReleases:
         with self._reading() as connection:
             found = connection.execute(sa.select(missing_releases.c.release, missing_releases.c.why))
             return {str(row.release): str(row.why) for row in found}
+
+    # Approvals
+
+    def keep_answer(self, answer: Answer) -> None:
+        """Keep what a person said of a digest, instead of what the same person said of it before."""
+        values = rows.answer_values(answer)
+        mine = (answers.c.digest == answer.digest) & (answers.c.user == answer.user)
+        with self._writing() as connection:
+            connection.execute(sa.select(head).with_for_update())
+            if not connection.execute(answers.update().where(mine).values(values)).rowcount:
+                connection.execute(answers.insert().values(values))
+
+    def answers(self, digest: str) -> list[Answer]:
+        """What was said of a digest, one of each person, in the order of their first."""
+        query = sa.select(answers).where(answers.c.digest == digest).order_by(answers.c.number)
+        with self._reading() as connection:
+            return [rows.as_answer(row) for row in connection.execute(query).mappings()]
 
     # Drills
 
