@@ -6,6 +6,7 @@ from airflow.sdk import DAG, chain
 
 from flightworthy_airflow.docs import explanation
 from flightworthy_airflow.models import deploy_arguments, deploy_form, specs
+from flightworthy_airflow.operators.approve import ApproveOperator
 from flightworthy_airflow.operators.check_expectations import CheckExpectationsOperator
 from flightworthy_airflow.operators.containerize import ContainerizeOperator
 from flightworthy_airflow.operators.evaluate import EvaluateOperator
@@ -34,4 +35,7 @@ for spec in specs().loaded:
         containerize = ContainerizeOperator(task_id="containerize", model=spec.model, version=register.output)
         promote = PromoteOperator(task_id="promote", model=spec.model, version=register.output)
         chain(ingest, check_expectations, train, evaluate, register, containerize, promote)
+        if spec.release.approval is not None:
+            approve = ApproveOperator(task_id="approve", model=spec.model, version=register.output)
+            chain(containerize, approve, promote)
     dag.params = deploy_form(spec)

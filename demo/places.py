@@ -18,9 +18,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 """The checkout: ``dags/``, ``plugins/``, ``include/``."""
 
+USERS: dict[str, str] = {"admin": "admin", "viewer": "viewer"}
+"""Who may log in to Airflow, and as what."""
+
+
+def _password() -> str:
+    return secrets.token_urlsafe(18)
+
+
 _SECRETS: dict[str, Callable[[], str]] = {
-    "airflow_admin_password": lambda: secrets.token_urlsafe(18),
-    "airflow_viewer_password": lambda: secrets.token_urlsafe(18),
     "airflow_fernet_key": lambda: base64.urlsafe_b64encode(os.urandom(32)).decode(),
     "airflow_jwt_secret": lambda: secrets.token_hex(32),
     "airflow_secret_key": lambda: secrets.token_hex(32),
@@ -86,7 +92,8 @@ class Places:
         """The secret of that name: made on first use, kept in a file that only its owner reads."""
         path = self.secrets / name
         if not path.exists():
-            write_private(path, _SECRETS[name]())
+            passwords = {f"airflow_{user}_password": _password for user in USERS}
+            write_private(path, {**_SECRETS, **passwords}[name]())
         return path.read_text(encoding="utf-8").strip()
 
     def key_pair(self) -> tuple[Path, Path]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from demo.places import ROOT, Places
+from demo.places import ROOT, USERS, Places
 
 StartMethod = Literal["forkserver", "fork"]
 
@@ -123,7 +123,7 @@ class Settings:
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": False,  # an asset event sent to a paused DAG is dropped for good
             "CORE__TEST_CONNECTION": "Disabled",
             "CORE__FERNET_KEY": self.places.secret("airflow_fernet_key"),
-            "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
+            "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": self.places.secrets / "airflow_users.json",
             "CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
             "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}?timeout=60",

@@ -21,7 +21,7 @@ from typing import Self
 
 from demo.airflow_api import AirflowApi
 from demo.components import AIRFLOW_PARTS, airflow_components, deployer_component, mlflow_component
-from demo.places import ROOT, Places, Ports, write_private
+from demo.places import ROOT, USERS, Places, Ports, write_private
 from demo.processes import Component, ComponentDied, Processes, tail
 from demo.settings import Settings, StartMethod
 
@@ -167,7 +167,7 @@ class Stack:
     def _write_files(self) -> None:
         places = self.places
         shutil.copy(ROOT / "demo" / "airflow_local_settings.py", places.airflow / "config")
-        users = {user: places.secret(f"airflow_{user}_password") for user in ("admin", "viewer")}
+        users = {user: places.secret(f"airflow_{user}_password") for user in USERS}
         write_private(places.secrets / "airflow_users.json", json.dumps(users) + "\n")
         database = places.mlflow / "auth.db"
         write_private(

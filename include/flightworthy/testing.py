@@ -15,7 +15,7 @@ from flightworthy.artifact import seal, verify
 from flightworthy.errors import ReleaseRefused
 from flightworthy.ledger import GENESIS, Draft, Entry, chain
 from flightworthy.registry import Alias, ModelVersion
-from flightworthy.release import Deployment, Healing, Observation, Release, conflict
+from flightworthy.release import Answer, Deployment, Drill, DrillResult, Healing, Observation, Release, conflict
 from flightworthy.runtime import choice_in
 from flightworthy.training import TrainingOrder, TrainingRun
 
@@ -143,7 +143,12 @@ class MemoryReleases:
     claims: dict[tuple[str, str, str], str] = field(default_factory=dict)
     healed: list[Healing] = field(default_factory=list)
     gone: dict[str, str] = field(default_factory=dict)
+    drills: list[Drill] = field(default_factory=list)
+    answered: dict[tuple[str, str], Answer] = field(default_factory=dict)
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+
+    def close(self) -> None:
+        """As one in SQL is closed; what is kept here stays."""
 
     def deployment(self, model: str) -> Deployment:
         return self.rows.get(model, Deployment.empty(model))
@@ -208,6 +213,41 @@ class MemoryReleases:
 
     def missing(self) -> dict[str, str]:
         return dict(self.gone)
+
+    def keep_answer(self, answer: Answer) -> None:
+        self.answered[answer.digest, answer.user] = answer
+
+    def answers(self, digest: str) -> list[Answer]:
+        return [answer for (known, _), answer in self.answered.items() if known == digest]
+
+    def open_drill(self, model: str, release: str, *, actor: str, at: datetime) -> Drill:
+        with self._one_at_a_time:
+            for known in self.open_drills():
+                if (known.model, known.release) == (model, release):
+                    return known
+            asked = Drill(
+                number=len(self.drills) + 1, model=model, release=release, asked_by=actor, asked_at=at,
+                passed=None, reason="", took_time=None, ended_at=None,
+            )  # fmt: skip
+            self.drills.append(asked)
+            return asked
+
+    def end_drill(self, number: int, result: DrillResult) -> None:
+        if (known := self.drill(number)).ended_at is None:
+            self.drills[number - 1] = replace(
+                known, passed=result.passed, reason=result.reason, took_time=result.took_time, ended_at=result.ended_at
+            )
+
+    def open_drills(self) -> list[Drill]:
+        return [drill for drill in self.drills if drill.ended_at is None]
+
+    def last_drill(self, model: str) -> Drill | None:
+        return next((drill for drill in reversed(self.drills) if drill.model == model), None)
+
+    def drill(self, number: int) -> Drill:
+        if not 0 < number <= len(self.drills):
+            raise ReleaseRefused(f"there is no drill {number}", number=number)
+        return self.drills[number - 1]
 
     def keep_evidence(self, body: str) -> str:
         digest = hashlib.sha256(body.encode()).hexdigest()

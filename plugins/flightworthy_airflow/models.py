@@ -16,12 +16,31 @@ from flightworthy_airflow.assets import drift_asset, new_partition_asset
 if TYPE_CHECKING:
     from flightworthy.spec import Spec
 
-__all__ = ["deploy_arguments", "deploy_form", "monitor_arguments", "rollback_arguments", "rollback_form", "specs"]
+__all__ = [
+    "deploy_arguments",
+    "deploy_form",
+    "drill_arguments",
+    "monitor_arguments",
+    "rollback_arguments",
+    "rollback_form",
+    "specs",
+]
 
 _RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=15), "retry_exponential_backoff": True}
 _TAGS = ("flightworthy",)
 _DRAFT_7: dict[str, Any] = {"$schema": "http://json-schema.org/draft-07/schema#"}
 """A field that says so is checked in a third of the time that the newest draft takes."""
+
+
+_EMERGENCY = Param(
+    None,
+    **_DRAFT_7,
+    type=["null", "string"],
+    minLength=3,
+    maxLength=500,
+    title="Emergency",
+    description="Why there is no time for approval. Nobody is asked; your name and this reason stay in the ledger.",
+)
 
 
 def specs() -> Specs:
@@ -61,6 +80,7 @@ def deploy_form(spec: Spec) -> ParamsDict:
     Set on the DAG after its tasks: each task would else carry a copy, and to check eight copies of three fields takes
     longer than all else that parsing does.
     """
+    emergency = {"emergency": _EMERGENCY} if spec.release.approval is not None else {}
     return ParamsDict(
         {
             "partition": Param(
@@ -91,6 +111,7 @@ def deploy_form(spec: Spec) -> ParamsDict:
                 title="Again",
                 description="Release a version that was withdrawn before; without this it is refused, with the reason.",
             ),
+            **emergency,
         }
     )
 
@@ -122,6 +143,21 @@ def rollback_arguments(spec: Spec) -> dict[str, Any]:
         "tags": [*_TAGS, spec.model],
         "description": f"Takes {spec.model} back to a release that served before.",
         "doc_md": _ROLLBACK_DOCS.format(model=spec.model),
+    }
+
+
+def drill_arguments(spec: Spec) -> dict[str, Any]:
+    """``<model>.drill``: proves that the previous release could serve, as often as ``release.drill`` says."""
+    return {
+        "dag_id": f"{spec.model}.drill",
+        "schedule": spec.release.drill,
+        "start_date": _utc(spec.schedule.start_at),
+        "catchup": False,
+        "max_active_runs": 1,
+        "default_args": {**_RETRIES, "owner": spec.owner},
+        "tags": [*_TAGS, spec.model],
+        "description": f"Proves that the release {spec.model} would go back to still works.",
+        "doc_md": _DRILL_DOCS.format(model=spec.model),
     }
 
 
@@ -168,7 +204,8 @@ def _utc(instant: datetime) -> datetime:
 def _deploy_docs(spec: Spec, absent: str | None) -> str:
     warning = f"> **This model does not run here:** its source `{absent}` is absent.\n\n" if absent else ""
     steps = [*(["a shadow"] if spec.release.shadow else []), *(f"{step} %" for step in spec.release.steps)]
-    return warning + _DEPLOY_DOCS.format(model=spec.model, spec=spec, steps=" → ".join(steps))
+    approve = "approve → " if spec.release.approval is not None else ""
+    return warning + _DEPLOY_DOCS.format(model=spec.model, spec=spec, steps=" → ".join(steps), approve=approve)
 
 
 _DEPLOY_DOCS = """\
@@ -176,7 +213,7 @@ _DEPLOY_DOCS = """\
 
 {spec.description}
 
-`ingest → check_expectations → train → evaluate → register → containerize → promote`
+`ingest → check_expectations → train → evaluate → register → containerize → {approve}promote`
 
 Runs on time (`{spec.schedule.cron}`), when a new partition lands, and when `{model}.monitor` saw drift.
 A task that **fails** has refused something and says why in its log; nothing after it happened, and the champion
@@ -191,6 +228,14 @@ _MONITOR_DOCS = """\
 
 Compares the prediction log with the champion's reference. Fewer than {spec.drift.min_requests} requests say nothing.
 When at least {spec.drift.drifted_share:.0%} of the features drifted, `retrain` starts `{model}.deploy`.
+"""
+
+_DRILL_DOCS = """\
+### {model}: would going back work today?
+
+Asks the deployer to start the previous release beside what serves, to replay its golden requests, and to stop it again.
+It gets no traffic. **Skipped** where there is no previous release; where it **fails**, a rollback would too: the log
+says why, and how to build the release again. `flightworthy status {model}` shows the last one.
 """
 
 _ROLLBACK_DOCS = """\

@@ -34,6 +34,7 @@ class Run:
 
     ``partition`` is the key a person or an event named; ``interval_start`` the start of the data interval of a
     scheduled or backfilled run. Both are None for a run that takes the newest partition there is (drift, manual).
+    ``actor`` is whom the ledger names: the ``user`` who triggered it, else the DAG.
     """
 
     run_id: str
@@ -42,6 +43,7 @@ class Run:
     partition: str | None
     interval_start: datetime | None
     actor: str
+    user: str | None
 
 
 def describe(context: Context) -> Run:
@@ -50,6 +52,7 @@ def describe(context: Context) -> Run:
     run_type = str(getattr(dag_run.run_type, "value", dag_run.run_type))
     payloads = tuple(_payloads(context))
     intent = _intent(run_type, payloads)
+    user = getattr(dag_run, "triggering_user_name", None) or None
     timed = intent in (Intent.SCHEDULE, Intent.BACKFILL)
     return Run(
         run_id=dag_run.run_id,
@@ -57,7 +60,8 @@ def describe(context: Context) -> Run:
         intent=intent,
         partition=_partition(intent, payloads, context),
         interval_start=dag_run.data_interval_start if timed else None,
-        actor=getattr(dag_run, "triggering_user_name", None) or dag_run.dag_id,
+        actor=user or dag_run.dag_id,
+        user=user,
     )
 
 

@@ -2,13 +2,14 @@
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from flightworthy import ledger
 from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.errors import Conflict, ReleaseRefused
-from flightworthy.release import Cause, Healing, Observation, draft, promoted, requested
+from flightworthy.release import Answer, Cause, DrillResult, Healing, Observation, ask_drill, draft, promoted, requested
 from flightworthy.testing import MemoryReleases
 from tests.flightworthy.release_makers import NOW, in_canary, proposed, release, serving
 
@@ -181,3 +182,68 @@ def test_a_release_that_can_be_started_is_never_exchanged_under_its_name(store):
     with pytest.raises(ReleaseRefused, match="is not missing"):
         store.restock(replace(release(1), image_digest="sha256:other"))
     assert store.release(release(1).id) == release(1)
+
+
+def test_a_drill_is_of_the_previous_release_and_open_once(store):
+    """Whoever asks while it is open is given the same one; without a previous release there is nothing to drill."""
+    assert ask_drill(store, "churn", actor="ada", now=NOW) is None
+    serving(store, 1)
+    assert ask_drill(store, "churn", actor="ada", now=NOW) is None
+    serving(store, 2)
+    asked = ask_drill(store, "churn", actor="ada", now=NOW)
+    assert ask_drill(store, "churn", actor="bob", now=NOW + timedelta(hours=1)) == asked
+    assert (asked.release, asked.asked_by, asked.asked_at) == (release(1).id, "ada", NOW)
+    assert (asked.passed, asked.reason, asked.took_time, asked.ended_at) == (None, "", None, None)
+    assert store.open_drills() == [asked]
+    assert store.drill(asked.number) == store.last_drill("churn") == asked
+    assert store.last_drill("other") is None
+    assert len(store.history()) == 4
+
+
+def test_a_drill_ends_once(store):
+    """Who does it a second time changes nothing; the next one asked for is another."""
+    serving(store, 1, 2)
+    asked = ask_drill(store, "churn", actor="ada", now=NOW)
+    found = DrillResult(passed=False, reason="gone", took_time=timedelta(seconds=1.5), ended_at=NOW)
+    store.end_drill(asked.number, found)
+    store.end_drill(asked.number, replace(found, passed=True, reason="too late"))
+    ended = store.last_drill("churn")
+    assert ended == replace(asked, passed=False, reason="gone", took_time=timedelta(seconds=1.5), ended_at=NOW)
+    assert store.open_drills() == []
+    again = ask_drill(store, "churn", actor="ada", now=NOW)
+    assert again.number > asked.number
+    assert store.last_drill("churn") == again
+
+
+def test_a_drill_of_a_release_that_is_no_longer_previous_stays_beside_the_new_one(store):
+    """It was asked for and is done; it proves nothing about the other."""
+    serving(store, 1, 2)
+    first = ask_drill(store, "churn", actor="ada", now=NOW)
+    serving(store, 3)
+    second = ask_drill(store, "churn", actor="ada", now=NOW)
+    assert [drill.release for drill in store.open_drills()] == [release(1).id, release(2).id]
+    assert store.open_drills() == [first, second]
+
+
+def test_an_unknown_drill_is_refused(store):
+    """By its number."""
+    with pytest.raises(ReleaseRefused, match="no drill 7"):
+        store.drill(7)
+
+
+def test_an_answer_is_kept_for_its_digest_and_the_newest_of_a_person_counts(store):
+    """Instead of the earlier one, in the place of it."""
+    yes = Answer(
+        model="churn", release=release(1).id, digest="d" * 64, user="ada", name="Ada", approved=True, note="",
+        at=NOW, run_id="run-1",
+    )  # fmt: skip
+    other = replace(yes, user="grace", name="Grace")
+    elsewhere = replace(yes, digest="e" * 64)
+    for answer in (yes, other, elsewhere, yes):
+        store.keep_answer(answer)
+    assert store.answers("d" * 64) == [yes, other]
+    no = replace(yes, approved=False, note="after all", at=NOW + timedelta(hours=1))
+    store.keep_answer(no)
+    assert store.answers("d" * 64) == [no, other]
+    assert store.answers("e" * 64) == [elsewhere]
+    assert store.answers("f" * 64) == []

@@ -1,4 +1,4 @@
-"""The DAG files as Airflow reads them: three DAGs for each model, the line in its order, and words on all of it."""
+"""The DAG files as Airflow reads them: four DAGs for each model, the line in its order, and words on all of it."""
 
 from __future__ import annotations
 
@@ -38,9 +38,11 @@ def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, DAG]:
     return bag.dags
 
 
-def test_each_model_has_three_dags_and_nothing_else_is_there(dags: dict[str, DAG]) -> None:
-    """Deploy, monitor and rollback."""
-    assert sorted(dags) == [f"{model}.{verb}" for model in MODELS for verb in ("deploy", "monitor", "rollback")]
+def test_each_model_has_four_dags_and_nothing_else_is_there(dags: dict[str, DAG]) -> None:
+    """Deploy, drill, monitor and rollback."""
+    assert sorted(dags) == [
+        f"{model}.{verb}" for model in MODELS for verb in ("deploy", "drill", "monitor", "rollback")
+    ]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -62,6 +64,45 @@ def test_monitoring_and_going_back_are_lines_of_their_own(dags: dict[str, DAG], 
     assert [task.task_id for task in monitor.topological_sort()] == ["monitor_drift", "retrain"]
     assert [outlet.name for outlet in monitor.get_task("retrain").outlets] == [f"{model}.drift"]
     assert [task.task_id for task in rollback.tasks] == ["rollback"]
+    assert [task.task_id for task in dags[f"{model}.drill"].tasks] == ["drill"]
+
+
+def test_a_model_that_asks_for_approval_has_a_task_for_it_and_a_way_around_it_with_a_reason(tmp_path: Path) -> None:
+    """Before promote and after all else; the other models have neither."""
+    for model in MODELS:
+        shutil.copytree(ROOT / "include" / "models" / model, tmp_path / model)
+    file = tmp_path / "diagnosis" / "model.yaml"
+    file.write_text(file.read_text().replace("release:\n", "release:\n  approval: {of: [ada, grace], at_least: 2}\n"))
+
+    bag = parsed(FLIGHTWORTHY_MODELS=str(tmp_path))
+
+    assert not bag.import_errors
+    deploy, other = bag.dags["diagnosis.deploy"], bag.dags["claims.deploy"]
+    assert [task.task_id for task in deploy.topological_sort()] == [*LINE[:-1], "approve", "promote"]
+    assert deploy.get_task("approve").upstream_task_ids == {"register", "containerize"}
+    assert "approve" in deploy.get_task("promote").upstream_task_ids
+    assert deploy.get_task("approve").doc_md
+    assert "approve → promote" in str(deploy.doc_md)
+    assert dict(items(deploy))["emergency"].schema["type"] == ["null", "string"]
+    assert list(deploy.get_task("approve").params) == ["note"]
+    assert not other.has_task("approve")
+    assert "emergency" not in dict(items(other))
+    DagSerialization.deserialize_dag(DagSerialization.serialize_dag(deploy))
+
+
+def test_a_drill_runs_when_the_spec_says_so_and_else_when_somebody_asks(tmp_path: Path, dags: dict[str, DAG]) -> None:
+    """The shipped models name no time."""
+    shutil.copytree(ROOT / "include" / "models" / "diagnosis", tmp_path / "diagnosis")
+    written = (tmp_path / "diagnosis" / "model.yaml").read_text()
+    (tmp_path / "diagnosis" / "model.yaml").write_text(
+        written.replace("release:\n", 'release:\n  drill: "0 3 * * 1"\n')
+    )
+
+    bag = parsed(FLIGHTWORTHY_MODELS=str(tmp_path))
+
+    assert dags["diagnosis.drill"].schedule is None
+    assert not bag.import_errors
+    assert bag.dags["diagnosis.drill"].schedule == "0 3 * * 1"
 
 
 def test_every_dag_says_what_it_is_and_runs_once_at_a_time(dags: dict[str, DAG]) -> None:
@@ -153,7 +194,7 @@ def test_a_model_that_cannot_be_read_leaves_the_others_alone(tmp_path: Path) -> 
 
     bag = parsed(FLIGHTWORTHY_MODELS=str(tmp_path))
 
-    assert sorted(bag.dags) == ["diagnosis.deploy", "diagnosis.monitor", "diagnosis.rollback"]
+    assert sorted(bag.dags) == ["diagnosis.deploy", "diagnosis.drill", "diagnosis.monitor", "diagnosis.rollback"]
     ((file, said),) = bag.import_errors.items()
     assert file.endswith("refused.py")
     assert "broken has no DAGs until this is mended" in said

@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from flightworthy.adapters.spec_files import load, load_all
 from flightworthy.spec import (
+    Approval,
     Dataset,
     Drift,
     Evaluation,
@@ -95,6 +96,27 @@ def test_the_digest_ignores_spelling_and_notices_meaning(tmp_path: Path) -> None
     }
     assert len(same) == 1
     assert digest(text.replace("threshold: 0.5", "threshold: 0.4")) not in same
+
+
+def test_who_approves_and_when_a_drill_is_due_make_no_version_another_one(tmp_path: Path) -> None:
+    """The three ways to write an approval say what they say; nothing is trained again for any of them."""
+    text = (MODELS / "diagnosis/model.yaml").read_text()
+
+    def read(*said: str) -> Spec:
+        (tmp_path / "diagnosis").mkdir(exist_ok=True)
+        (tmp_path / "diagnosis/model.yaml").write_text(
+            text.replace("release:\n", "\n  ".join(("release:", *said)) + "\n")
+        )
+        return load(tmp_path / "diagnosis", {})
+
+    plain, one, other = read(), read("approval: one"), read("approval: not_the_author")
+    two = read("approval: {of: [ada, grace], at_least: 2, within: 1d}", 'drill: "0 3 * * 1"')
+    assert (plain.release.approval, plain.release.drill) == (None, None)
+    assert one.release.approval == Approval()
+    assert other.release.approval == Approval(not_the_author=True)
+    assert two.release.approval == Approval(of=("ada", "grace"), at_least=2, within=timedelta(days=1))
+    assert two.release.drill == "0 3 * * 1"
+    assert len({spec.config_digest for spec in (plain, one, other, two)}) == 1
 
 
 def test_the_order_of_features_is_part_of_the_digest(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_05_an_unknown_key_that_resembles_nothing_is_answered_with_the_known_one
         "model.yaml:19: release.zzz: unknown key; known are "
         "target, strategy, steps, bake_time, min_requests, deadline, max_error_rate, max_slowdown, max_p99_latency, "
         "max_flip_rate, max_prediction_shift, min_positive_share, max_positive_share, required, shadow, "
-        "warm_time, golden_requests"
+        "warm_time, golden_requests, approval, drill"
     )
 
 
@@ -466,3 +466,25 @@ def test_the_error_carries_its_facts_and_survives_pickling(tmp_path: Path) -> No
     assert error.facts["key"] == "release.steps[2]=40"
     assert error.facts["file"] == str(tmp_path / "churn/model.yaml")
     assert error.facts["problems"] == (str(error),)
+
+
+@pytest.mark.parametrize(
+    "written, told",
+    [
+        (
+            "two",
+            "release.approval=two: must be one of one, not_the_author, or say of, at_least, not_the_author, within",
+        ),
+        ("true", "release.approval=true: must be a mapping"),
+        ("{at_least: 0}", "release.approval.at_least=0: must be at least 1"),
+        ("{of: [ada], at_least: 2}", "release.approval: at_least (2) is more than the 1 who are named in of"),
+        ("{of: [ada, ada]}", "release.approval.of: names ada more than once"),
+        ("{of: ada}", "release.approval.of=ada: must be a list"),
+        ("{of: [7]}", "release.approval.of[0]=7: must be text"),
+        ("{within: 1s}", "within must be at least 10s"),
+        ("{by: ada}", "release.approval.by: unknown key"),
+    ],
+)
+def test_an_approval_that_cannot_be_given_is_refused(refused: Refused, written: str, told: str) -> None:
+    """Nobody waits for what nobody can answer, and nothing passes for want of a question."""
+    assert told in refused(changed("  bake_time: 5s\n", f"  bake_time: 5s\n  approval: {written}\n"))

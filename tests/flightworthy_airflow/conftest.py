@@ -18,6 +18,7 @@ from flightworthy.release import Cause, Release, draft, outcome, promoted, withd
 from flightworthy.testing import MemoryRegistry, MemoryReleases, MemoryRuns
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.hooks.mlflow import MlflowHook
+from flightworthy_airflow.operators.approve import ApproveOperator
 from flightworthy_airflow.operators.check_expectations import CheckExpectationsOperator
 from flightworthy_airflow.operators.containerize import ContainerizeOperator
 from flightworthy_airflow.operators.evaluate import EvaluateOperator
@@ -93,6 +94,9 @@ class Line:
 
     def containerize(self, context: Any, version: Any) -> Any:
         return ContainerizeOperator(task_id="containerize", model=MODEL, version=version).execute(context)
+
+    def approve(self, context: Any, version: Any) -> Any:
+        return ApproveOperator(task_id="approve", model=MODEL, version=version).execute(context)
 
     def promote(self, context: Any, version: Any) -> Any:
         return PromoteOperator(task_id="promote", model=MODEL, version=version).execute(context)

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 
 from demo.airflow_api import AirflowApi, Json
+from demo.places import USERS
 from demo.stack import Stack
 from demo.world import FIRST, World
 from tests.quick_models import quick_models
+
+APPROVERS = ("grace", "mary")
+
+
+def add_screening(models: Path) -> None:
+    """A copy of diagnosis that two people must approve, and that gets all traffic at once."""
+    shutil.copytree(models / "diagnosis", models / "screening")
+    file = models / "screening" / "model.yaml"
+    said = yaml.safe_load(file.read_text(encoding="utf-8"))
+    said["model"] = "screening"
+    said["source"]["uri"] = said["source"]["uri"].replace("diagnosis", "screening")
+    said["release"] |= {"steps": [100], "approval": {"of": list(APPROVERS), "at_least": 2}}
+    file.write_text(yaml.safe_dump(said, sort_keys=False), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +34,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Airflow, MLflow, the deployer and its router, in a home of their own, with this checkout's DAGs and plugins."""
     folder = tmp_path_factory.mktemp("stack")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLIGHTWORTHY_MODELS", str(quick_models(folder)))
+        models = quick_models(folder)
+        add_screening(models)
+        patch.setenv("FLIGHTWORTHY_MODELS", str(models))
+        for user in APPROVERS:
+            patch.setitem(USERS, user, "op")
         with Stack(folder / "home") as up:
             yield up
 
@@ -26,7 +47,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def airflow(stack: Stack) -> AirflowApi:
     """Airflow as its admin sees it, once it knows the DAGs."""
     api = stack.airflow()
-    api.wait_for_dags("diagnosis.deploy", "diagnosis.monitor", "diagnosis.rollback", within=300)
+    api.wait_for_dags(
+        "diagnosis.deploy", "diagnosis.drill", "diagnosis.monitor", "diagnosis.rollback", "screening.deploy", within=300
+    )
     return api
 
 

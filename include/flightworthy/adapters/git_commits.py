@@ -16,7 +16,10 @@ __all__ = ["GitCommits"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitCommits:
-    """``folder`` is somewhere inside a checkout. Every method but ``is_there`` raises Refused where git says no."""
+    """``folder`` is somewhere inside a checkout.
+
+    Where git says no, every method raises Refused but ``is_there`` and ``authors``.
+    """
 
     folder: Path
 
@@ -43,6 +46,17 @@ class GitCommits:
         """The files under ``path`` (as the checkout names it) that differ between two commits, with A, D or M."""
         told = self._git("diff", "--name-status", "--no-renames", one, other, "--", f":/{path}")
         return told.decode().replace("\t", " ").splitlines()
+
+    def authors(self) -> list[str]:
+        """Who last committed to what is in the folder: their name, their address, and the part before its @.
+
+        Empty where nobody can know: no checkout, no git, or a folder that no commit has.
+        """
+        try:
+            told = self._git("log", "-1", "--format=%an%n%ae", "--", ".").decode().split("\n")
+        except Refused:
+            return []
+        return [name for line in told for name in dict.fromkeys((line.strip(), line.partition("@")[0].strip())) if name]
 
     @contextmanager
     def at(self, commit: str) -> Iterator[Path]:

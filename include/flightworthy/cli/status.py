@@ -14,7 +14,7 @@ from flightworthy.cli.settings import Settings
 from flightworthy.ledger import instant
 
 if TYPE_CHECKING:
-    from flightworthy.release import Deployment, Observation, ReleaseStore
+    from flightworthy.release import Deployment, Drill, Observation, ReleaseStore
 
 __all__ = ["run"]
 
@@ -42,6 +42,7 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
         seen = {model: store.observation(model) for model in models}
         refusals = {model: _refusals(model, settings, store) for model in models}
         healings = {model: store.healings(model, limit=_LAST) for model in models}
+        drills = {model: store.last_drill(model) for model in models}
     finally:
         store.close()
     document = {
@@ -50,12 +51,14 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
                 **_row_document(row, seen[model]),
                 "refusals": [each.document() for each in refusals[model]],
                 "healings": [healing_document(each) for each in healings[model]],
+                "drill": _drill_document(drills[model]),
             }
             for model, row in rows.items()
         ]
     }
     lately = [each for model in models for each in refusals[model]]
-    return Answer(document=document, text=_text(rows, seen, lately), exit=Exit.DONE)
+    last = [drill for drill in drills.values() if drill is not None]
+    return Answer(document=document, text=_text(rows, seen, lately, last), exit=Exit.DONE)
 
 
 def _refusals(model: str, settings: Settings, store: ReleaseStore) -> list[_Refusal]:
@@ -94,11 +97,38 @@ def _row_document(row: Deployment, seen: Observation | None) -> dict[str, Any]:
     }
 
 
-def _text(rows: dict[str, Deployment], seen: dict[str, Observation | None], refusals: list[_Refusal]) -> str:
+def _drill_document(drill: Drill | None) -> dict[str, Any] | None:
+    if drill is None:
+        return None
+    return {
+        "release": drill.release,
+        "passed": drill.passed,
+        "reason": drill.reason,
+        "seconds": None if drill.took_time is None else drill.took_time.total_seconds(),
+        "asked_by": drill.asked_by,
+        "asked_at": instant(drill.asked_at),
+        "ended_at": None if drill.ended_at is None else instant(drill.ended_at),
+    }
+
+
+def _drill_row(drill: Drill) -> tuple[object, ...]:
+    how = "not done yet" if drill.passed is None else "passed" if drill.passed else "failed"
+    took = None if drill.took_time is None else f"{drill.took_time.total_seconds():.1f} s"
+    return drill.model, when(drill.ended_at or drill.asked_at), how, took, drill.release, drill.reason or None
+
+
+def _text(
+    rows: dict[str, Deployment],
+    seen: dict[str, Observation | None],
+    refusals: list[_Refusal],
+    drills: list[Drill],
+) -> str:
     if not rows:
         return "there are no models yet; `flightworthy new NAME` makes one"
     heads = ("MODEL", "CHAMPION", "PREVIOUS", "CHALLENGER", "SHARE", "PHASE", "SINCE (UTC)", "TRAFFIC")
     told = table(heads, [_row(row, seen[model]) for model, row in rows.items()])
+    if drills:
+        told += "\n\n" + table(("DRILLED", "AT (UTC)", "HOW", "TOOK", "WHAT", "REASON"), map(_drill_row, drills))
     if refusals:
         lately = [(each.model, when(each.at), each.kind, each.what, each.reason) for each in refusals]
         told += "\n\n" + table(("REFUSED", "AT (UTC)", "HOW", "WHAT", "REASON"), lately)

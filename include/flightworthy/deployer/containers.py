@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flightworthy.deployer.servers import Place, Server, free_port, without_folder
+from flightworthy.deployer.servers import SLOTS, Arm, Place, Server, free_port, without_folder
 from flightworthy.deployer.settings import PSEUDONYM_KEY, PSEUDONYM_KEY_FILE, Settings
 from flightworthy.errors import ReleaseRefused, Unavailable
 from flightworthy.image import RUN_OPTIONS, UID, health_check
-from flightworthy.release import Release, Slot
+from flightworthy.release import Release
 
 if TYPE_CHECKING:
     from flightworthy.adapters.docker_containers import DockerContainers
@@ -32,8 +32,9 @@ _LOOK_AGAIN_SECONDS = 10.0
 class ContainerServers:
     """A container per release. An engine that does not answer stops nothing: what runs was running when it last did."""
 
-    def __init__(self, settings: Settings, containers: DockerContainers) -> None:
+    def __init__(self, settings: Settings, containers: DockerContainers, arms: tuple[Arm, ...] = SLOTS) -> None:
         self._settings = settings
+        self._arms = arms
         self._containers = containers
         self._mine = {_HOME: str(settings.home)}
         self._listed: list[Server] = []
@@ -45,7 +46,7 @@ class ContainerServers:
             self._list()
         return self._listed
 
-    def start(self, release: Release, slot: Slot) -> None:
+    def start(self, release: Release, slot: Arm) -> None:
         """Run the image. Takes about a second; raises ReleaseRefused if the release or the engine has no such image."""
         if release.image_digest is None:
             raise ReleaseRefused(f"{release.id} has no image; run containerize, then release it", release=release.id)
@@ -122,12 +123,14 @@ class ContainerServers:
         self._is_unavailable = False
         self._listed = [
             Server(
-                place=Place(release=container.labels[_RELEASE], slot="a" if container.labels[_SLOT] == "a" else "b"),
+                place=Place(release=container.labels[_RELEASE], slot=arm),
                 host=container.host,
                 port=container.port,
                 identity=f"container {container.id}",
             )
             for container in found
+            for arm in self._arms
+            if arm == container.labels[_SLOT]
         ]
 
     def _end(self, server: Server, *, grace: int) -> None:

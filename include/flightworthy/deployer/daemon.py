@@ -21,12 +21,13 @@ from flightworthy.deployer.alone import alone, alone_in_folder
 from flightworthy.deployer.baking import Baking
 from flightworthy.deployer.compacting import Compacting
 from flightworthy.deployer.containers import ContainerServers
+from flightworthy.deployer.drills import Drills
 from flightworthy.deployer.errands import Errands
 from flightworthy.deployer.healings import Healings
 from flightworthy.deployer.pruning import DailyPruning
 from flightworthy.deployer.reconcile import Pace, Reconciler
 from flightworthy.deployer.router import Router
-from flightworthy.deployer.servers import ProcessServers, Servers, ServersByTarget
+from flightworthy.deployer.servers import DRILL, SLOTS, Arm, ProcessServers, Servers, ServersByTarget
 from flightworthy.deployer.settings import Settings
 from flightworthy.deployer.shadowing import Shadowing
 from flightworthy.deployer.stock import Stock
@@ -67,7 +68,7 @@ def stop_all(settings: Settings) -> None:
     with alone_in_folder(settings):
         processes = LocalProcesses()
         Router(settings, processes).stop()
-        for kind in server_kinds(settings, processes).values():
+        for kind in (kind for arms in (SLOTS, DRILL) for kind in server_kinds(settings, processes, arms).values()):
             for server in kind.running():
                 kind.stop(server)
             _wait_until_ended(kind)
@@ -89,6 +90,9 @@ class Deployer:
             AliasKeeper(self._store, make_registry, healings=healings) if make_registry is not None else None
         )
         self._stock = Stock(self._store, kinds, lambda: datetime.now(UTC))
+        self._drills = Drills(
+            self._store, server_kinds(settings, LocalProcesses(), DRILL), vet, lambda: datetime.now(UTC)
+        )
         self._pruning = DailyPruning(self._store, settings, lambda: datetime.now(UTC))
         self._compacting = Compacting(settings.predictions, lambda: datetime.now(UTC))
         self._reconciler = Reconciler(
@@ -122,6 +126,7 @@ class Deployer:
                     self._stock.tend(self._rows)
                     self._pruning.tend()
                     self._compacting.tend()
+                    self._drills.tend()
             except FlightworthyError as error:
                 log.warning("pass_failed reason=%s", error.message)
                 stopping.wait(0.5)
@@ -130,7 +135,7 @@ class Deployer:
                 log.exception("pass_broke")
                 stopping.wait(1.0)
             stopping.wait(_PAUSE[self._pace].total_seconds())
-        for beside in (self._errands, self._stock, self._pruning, self._compacting):
+        for beside in (self._errands, self._stock, self._pruning, self._compacting, self._drills):
             beside.close()
         if self._aliases is not None:
             self._aliases.close()
@@ -148,13 +153,13 @@ class Deployer:
         )
 
 
-def server_kinds(settings: Settings, processes: LocalProcesses) -> ServersByTarget:
-    """The kinds of servers there are. An engine that is not there is noticed when it is asked."""
+def server_kinds(settings: Settings, processes: LocalProcesses, arms: tuple[Arm, ...] = SLOTS) -> ServersByTarget:
+    """The kinds of servers there are, for these arms. An engine that is not there is noticed when it is asked."""
     from flightworthy.adapters.docker_containers import DockerContainers
 
     return {
-        "process": ProcessServers(settings, processes),
-        "container": ContainerServers(settings, DockerContainers()),
+        "process": ProcessServers(settings, processes, arms),
+        "container": ContainerServers(settings, DockerContainers(), arms),
     }
 
 

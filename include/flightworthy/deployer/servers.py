@@ -6,19 +6,25 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from flightworthy.adapters.local_processes import LocalProcesses, Process, tail
 from flightworthy.deployer.settings import Settings
 from flightworthy.release import Release, Slot, Target
 
+Arm = Slot | Literal["drill"]
+"""What a server stands for: one of the router's slots, or a drill, of which the router never hears."""
+
+SLOTS: tuple[Arm, ...] = ("a", "b")
+DRILL: tuple[Arm, ...] = ("drill",)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A release in a slot: what one server is for."""
+    """A release in a slot, or in a drill: what one server is for."""
 
     release: str
-    slot: Slot
+    slot: Arm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +38,15 @@ class Server:
 
 
 class Servers(Protocol):
-    """One kind of servers. Nothing is remembered: what runs is found, so that a restarted deployer has it all again.
+    """One kind of servers, for some of the arms: those of others it neither sees nor touches.
+
+    Nothing is remembered: what runs is found, so that a restarted deployer has it all again.
 
     ``lacking`` tells which releases cannot be started, and why; it raises Unavailable where that cannot be known now.
     """
 
     def running(self) -> list[Server]: ...
-    def start(self, release: Release, slot: Slot) -> None: ...
+    def start(self, release: Release, slot: Arm) -> None: ...
     def is_alive(self, server: Server) -> bool: ...
     def stop(self, server: Server) -> None: ...
     def kill(self, server: Server) -> None: ...
@@ -52,24 +60,27 @@ ServersByTarget = Mapping[Target, Servers]
 class ProcessServers:
     """``python -m flightworthy.serving`` per release, in a session of its own; found again by its command line."""
 
-    def __init__(self, settings: Settings, processes: LocalProcesses) -> None:
+    def __init__(self, settings: Settings, processes: LocalProcesses, arms: tuple[Arm, ...] = SLOTS) -> None:
         self._settings = settings
         self._processes = processes
+        self._arms = arms
         self._found: dict[str, Process] = {}
 
     def running(self) -> list[Server]:
         servers, found = [], {}
         for process in self._processes.find(str(self._settings.predictions)):
             release, slot, port = (process.option(name) for name in ("--release", "--arm", "--port"))
-            if release and port and slot in ("a", "b"):
-                place = Place(release=release, slot="a" if slot == "a" else "b")
+            for arm in self._arms:
+                if arm != slot or not release or not port:
+                    continue
+                place = Place(release=release, slot=arm)
                 identity = f"pid {process.pid} port {port}"
                 found[identity] = process
                 servers.append(Server(place=place, host="127.0.0.1", port=int(port), identity=identity))
         self._found = found
         return servers
 
-    def start(self, release: Release, slot: Slot) -> None:
+    def start(self, release: Release, slot: Arm) -> None:
         command = [
             *self._settings.server_command,
             *("--artifact", str(Path(release.artifact_uri) / "model"), "--digest", release.artifact_digest),

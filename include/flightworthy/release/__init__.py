@@ -5,6 +5,16 @@ Decisions are pure functions from row to row (``transitions``). The verbs write 
 deployer's work.
 """
 
+from flightworthy.release.approval import (
+    NO_CONSENT,
+    Answer,
+    ApprovalRule,
+    Consent,
+    objections_to,
+    rule_of,
+    subject_digest,
+)
+from flightworthy.release.drill import Drill, DrillResult, ask_drill
 from flightworthy.release.healing import Healing, HealingKind
 from flightworthy.release.proof import Proof, prove_all, proven
 from flightworthy.release.rebuilding import how_to_rebuild
@@ -39,10 +49,16 @@ from flightworthy.release.transitions import (
 from flightworthy.release.verbs import arrived, conflict, outcome, propose, roll_back
 
 __all__ = [
+    "NO_CONSENT",
     "NO_LIMITS",
+    "Answer",
+    "ApprovalRule",
     "Cause",
+    "Consent",
     "Criterion",
     "Deployment",
+    "Drill",
+    "DrillResult",
     "Healing",
     "HealingKind",
     "Limits",
@@ -57,10 +73,12 @@ __all__ = [
     "Strategy",
     "Target",
     "arrived",
+    "ask_drill",
     "conflict",
     "draft",
     "entered",
     "how_to_rebuild",
+    "objections_to",
     "outcome",
     "promoted",
     "propose",
@@ -70,8 +88,10 @@ __all__ = [
     "requested",
     "returned",
     "roll_back",
+    "rule_of",
     "served",
     "shadowed",
+    "subject_digest",
     "way_back_from",
     "withdrawn",
 ]

@@ -7,34 +7,48 @@ from typing import Literal
 
 from flightworthy.errors import Conflict, ReleaseRefused
 from flightworthy.ledger import Entry
+from flightworthy.release.approval import NO_CONSENT, Consent, consented
 from flightworthy.release.rebuilding import cannot_start
 from flightworthy.release.rows import Deployment, Outcome, Phase, Release, ReleaseStore
 from flightworthy.release.transitions import Cause, draft, requested, returned, way_back_from, withdrawn
 from flightworthy.secrecy import masked
 
 
-def propose(
-    store: ReleaseStore, release: Release, *, actor: str, reason: str, now: datetime, again: bool = False
+def propose(  # noqa: PLR0913 - what a decision is made on, and what it is written down with
+    store: ReleaseStore,
+    release: Release,
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+    again: bool = False,
+    consent: Consent = NO_CONSENT,
 ) -> Deployment:
     """Ask for ``release`` to become champion; the row as it stands after.
 
     Idempotent: a release that is on its course, or is the champion, is left there. One that was withdrawn or rolled
-    back stays so unless ``again``. Raises Conflict while another release of the model is on its course.
+    back stays so unless ``again``. Raises Conflict while another release of the model is on its course, and
+    ReleaseRefused where the release's own rule asks for approvals that are not in the store, whatever came before.
     """
-    store.add_release(release)
     row = store.deployment(release.model)
     if release.id in (row.champion, row.challenger):
         return row
     if row.phase is not Phase.STEADY:
         raise _busy(row, release.id)
-    ended = outcome(store, release.id)
+    is_known = any(known.id == release.id for known in store.releases(release.model))
+    ended = outcome(store, release.id) if is_known else None
     if ended is not None and not again:
         raise _ended_before(release, ended)
+    evidence = consented(store, release, consent, actor=actor)
+    store.add_release(release)
     if release.id in store.missing() and row.slot_of(release.id) is None:
         # It was packaged anew, since its image or its folder had gone; the content is what its name says.
         store.restock(release)
+    if consent.emergency is not None and evidence:
+        reason = f"EMERGENCY, without approval: {consent.emergency}; {reason}"
     after = requested(row, release.id, now)
-    return store.swap(row, after, draft(row, after, "proposed", Cause(actor=actor, reason=reason, at=now)))
+    cause = Cause(actor=actor, reason=reason, at=now, evidence=evidence)
+    return store.swap(row, after, draft(row, after, "proposed", cause))
 
 
 def roll_back(

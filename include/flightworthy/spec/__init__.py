@@ -4,6 +4,7 @@ from flightworthy.spec.inputs import Dataset, EventTime, Feature, Schedule, Sour
 from flightworthy.spec.sections import (
     LOWER_IS_BETTER,
     METRICS,
+    Approval,
     Drift,
     Evaluation,
     Gate,
@@ -19,6 +20,7 @@ __all__ = [
     "LOWER_IS_BETTER",
     "METRICS",
     "MODEL_NAME",
+    "Approval",
     "Dataset",
     "Drift",
     "Evaluation",

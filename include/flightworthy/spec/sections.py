@@ -16,6 +16,7 @@ from flightworthy.spec.section import Section, problem, problems
 __all__ = [
     "LOWER_IS_BETTER",
     "METRICS",
+    "Approval",
     "Drift",
     "Evaluation",
     "Gate",
@@ -144,6 +145,40 @@ class ShadowPlan(Section):
     """Share of entities that may be answered yes by one of the two and no by the other."""
 
 
+class Approval(Section):
+    """Who must say yes before any traffic. ``one`` and ``not_the_author`` are short for the commonest."""
+
+    of: ColumnNames = ()
+    """Whose answers count, as Airflow's login knows them; anybody's who may answer where it is empty."""
+    at_least: Annotated[int, Field(ge=1, le=20)] = 1
+    """How many of them."""
+    not_the_author: bool = False
+    """Whether nobody counts who triggered the run or last changed the model's folder."""
+    within: Duration = Field(default="3d", validate_default=True)
+    """How long each answer is waited for; then the release is refused."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, written: Any) -> Any:
+        if not isinstance(written, str):
+            return written
+        if written not in _SHORT_FOR:
+            raise problem(f"must be one of {', '.join(_SHORT_FOR)}, or say of, at_least, not_the_author, within")
+        return dict(_SHORT_FOR[written])
+
+    @model_validator(mode="after")
+    def _can_be_satisfied(self) -> Approval:
+        if self.of and self.at_least > len(self.of):
+            raise problem(f"at_least ({self.at_least}) is more than the {len(self.of)} who are named in of")
+        if self.within < _SHORTEST_WAIT:
+            raise problem(f"within must be at least {_SHORTEST_WAIT.total_seconds():g}s: people have to read first")
+        return self
+
+
+_SHORT_FOR: Mapping[str, Mapping[str, Any]] = {"one": {}, "not_the_author": {"not_the_author": True}}
+_SHORTEST_WAIT = timedelta(seconds=10)
+
+
 class ReleasePlan(Section):
     """How a challenger gets its traffic."""
 
@@ -181,6 +216,10 @@ class ReleasePlan(Section):
     """How long the release before stays warm after a promotion; without it until its slot is needed."""
     golden_requests: Annotated[int, Field(ge=1, le=1000)] = 20
     """Requests replayed against the challenger before it gets traffic."""
+    approval: Approval | None = None
+    """Who must say yes before a challenger gets any traffic; none: the gates alone decide."""
+    drill: Cron | None = None
+    """When it is proven that the previous release could still serve; none: when somebody asks."""
 
     @model_validator(mode="before")
     @classmethod

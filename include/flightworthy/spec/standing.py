@@ -72,9 +72,11 @@ class Spec(Section):
         """sha256 of what the spec says, whatever its comments, key order and spelling of defaults.
 
         Without ``source.uri``: the dataset's own digest names the data, and where it lay differs between machines.
-        Without ``retention``, which makes no version another one.
+        Without ``retention``, ``release.approval`` and ``release.drill``, which make no version another one.
         """
-        said = self.model_dump(mode="json", exclude={"source": {"uri"}, "retention": True})
+        said = self.model_dump(
+            mode="json", exclude={"source": {"uri"}, "retention": True, "release": {"approval", "drill"}}
+        )
         said["features"] = list(said["features"].items())  # their order is the order of an estimator's inputs
         canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()

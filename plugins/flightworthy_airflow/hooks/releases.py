@@ -148,6 +148,7 @@ def release_of(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, number: i
             "context_digest": context.digest,
             "gates": json.dumps([gate.model_dump(exclude_none=True) for gate in spec.gates], sort_keys=True),
             "drift": json.dumps(spec.drift.model_dump(mode="json"), sort_keys=True),
+            **_approval(spec),
         },
         strategy=Strategy(
             steps=plan.steps,
@@ -183,6 +184,17 @@ def _shadow(spec: Spec) -> Shadow | None:
 
     plan = spec.release.shadow
     return None if plan is None else Shadow(**dict(plan))
+
+
+def _approval(spec: Spec) -> dict[str, str]:
+    """Who must approve it, where the spec asks for anybody: the release itself says so, wherever it is decided on."""
+    from flightworthy.release import ApprovalRule
+
+    asked = spec.release.approval
+    if asked is None:
+        return {}
+    rule = ApprovalRule(of=asked.of, at_least=asked.at_least, not_the_author=asked.not_the_author)
+    return {"approval": rule.pack()}
 
 
 def _folder(hook: FlightworthyHook, model: str, release: str) -> Path:

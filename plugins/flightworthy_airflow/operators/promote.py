@@ -23,7 +23,8 @@ class PromoteOperator(BaseOperator):
     """Writes the wanted state, then waits deferred; the deployer does the rest and outlives this task.
 
     Running it again is harmless: the same release is on its course or at its end, and the answer is the same.
-    A release that was withdrawn fails the task with the reason.
+    A release that was withdrawn fails the task with the reason. Where the spec asks for approval it is refused unless
+    enough people approved exactly this release; or a person says, in the form, why there is no time for that.
 
     :param model: the model's name
     :param version: the output of ``register``
@@ -48,7 +49,8 @@ class PromoteOperator(BaseOperator):
         self.mlflow_conn_id = mlflow_conn_id
 
     def execute(self, context: Context) -> str:
-        from flightworthy.release import outcome, propose
+        from flightworthy.release import Consent, outcome, propose
+        from flightworthy_airflow.hooks.approvals import authors_of
         from flightworthy_airflow.hooks.releases import release_of
 
         run, form = describe(context), context.get("params") or {}
@@ -56,11 +58,15 @@ class PromoteOperator(BaseOperator):
             raise AirflowSkipException(f"{self.model} was registered and not released: a {run.intent} never releases")
         if not form.get("release", True):
             raise AirflowSkipException(f"{self.model} was registered and not released, as the form asked")
+        emergency = form.get("emergency") or None
+        if emergency is not None and run.user is None:
+            raise AirflowFailException(f"{self.model} was not released: an emergency needs a person who declares it")
         hook = FlightworthyHook(self.conn_id)
         with refusals_fail():
             version = unpack(VersionReference, self.version)
             store = hook.releases()
-            release = release_of(hook, MlflowHook(self.mlflow_conn_id), hook.spec(self.model), version.version)
+            spec = hook.spec(self.model)
+            release = release_of(hook, MlflowHook(self.mlflow_conn_id), spec, version.version)
             row = propose(
                 store,
                 release,
@@ -68,6 +74,7 @@ class PromoteOperator(BaseOperator):
                 reason=f"{run.intent} run {run.run_id}",
                 now=hook.now(),
                 again=bool(form.get("again")),
+                consent=Consent(authors=authors_of(hook, spec, run), emergency=emergency),
             )
         self.log.info("proposed release=%s generation=%s phase=%s", release.id, row.generation, row.phase)
         ended = outcome(store, release.id)

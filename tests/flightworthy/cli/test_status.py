@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import timedelta
 
 import pyarrow as pa
 
 from flightworthy.adapters.dataset_files import DatasetFiles
 from flightworthy.errors import PartitionRefused
-from flightworthy.release import Cause, Observation, draft, propose, shadowed
+from flightworthy.release import Cause, DrillResult, Observation, ask_drill, draft, propose, shadowed
 from tests.flightworthy.cli.conftest import NOW, Call, House
 
 
@@ -73,6 +74,32 @@ def test_a_previous_release_that_does_not_run_is_shown_as_cold(call: Call, house
     )
     house.store.observe(seen)
     assert f"{first.id} (cold)" in call("status").out
+
+
+def test_the_last_drill_is_shown_with_its_result_and_its_time(call: Call, house: House) -> None:
+    """Open, then ended; a model that was never drilled has none."""
+    first = house.promote(1)
+    assert call("status", "diagnosis", "--json").document["models"][0]["drill"] is None
+    assert "DRILLED" not in call("status").out
+    house.promote(2)
+    asked = ask_drill(house.store, "diagnosis", actor="diagnosis.drill", now=NOW)
+    assert asked is not None
+    assert "not done yet" in call("status").out
+    found = DrillResult(passed=True, reason="ready after 0.8 s", took_time=timedelta(seconds=1.25), ended_at=NOW)
+    house.store.end_drill(asked.number, found)
+
+    heads, row = call("status").out.split("\n\n")[1].splitlines()
+    assert heads.split() == ["DRILLED", "AT", "(UTC)", "HOW", "TOOK", "WHAT", "REASON"]
+    assert row.split()[:7] == ["diagnosis", "2026-01-05", "12:00:00", "passed", "1.2", "s", first.id]
+    assert call("status", "diagnosis", "--json").document["models"][0]["drill"] == {
+        "release": first.id,
+        "passed": True,
+        "reason": "ready after 0.8 s",
+        "seconds": 1.25,
+        "asked_by": "diagnosis.drill",
+        "asked_at": "2026-01-05T12:00:00.000000+00:00",
+        "ended_at": "2026-01-05T12:00:00.000000+00:00",
+    }
 
 
 def test_a_decision_that_the_router_has_not_taken_yet_is_shown_as_such(call: Call, house: House) -> None:

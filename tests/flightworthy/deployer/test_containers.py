@@ -3,6 +3,7 @@
 import io
 import tarfile
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import docker
@@ -13,11 +14,13 @@ from flightworthy.adapters.docker_containers import NETWORK, DockerContainers
 from flightworthy.deployer.containers import ContainerServers
 from flightworthy.errors import ReleaseRefused
 from flightworthy.image import BASE_IMAGE, PORT
-from flightworthy.release import Shadow
+from flightworthy.release import Cause, Shadow, draft
 from tests.flightworthy.deployer.rig import Rig, with_strategy
+from tests.flightworthy.deployer.test_drills import drilled
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
+CAUSE = Cause(actor="test", reason="a test", at=datetime(2026, 1, 5, tzinfo=UTC))
 DOCKERFILE = f"""\
 FROM {BASE_IMAGE}
 COPY tiny_server.py behaviour.json /model/
@@ -170,3 +173,35 @@ def test_an_image_that_was_removed_is_known_to_be_missing_and_one_in_use_is_not_
     finally:
         standing.remove(force=True)
     rig.store.close()
+
+
+def test_a_previous_release_is_drilled_in_a_container_of_its_own_and_one_whose_image_is_gone_is_not(
+    engine, image, tmp_path
+):
+    """By its digest, beside the one that is warm; without the image the drill says how to build it again."""
+    rig = Rig(tmp_path)
+    rig.start_deployer()
+    try:
+        contained = replace(rig.release(1), target="container", image_digest=image)
+        rig.promote(contained, within=60)
+        with rig.load() as load:
+            rig.promote(rig.release(2), within=60)
+            drill = drilled(rig, within=60)
+        assert drill.passed is True, drill.reason
+        assert load.failed == {}
+        mine = {"io.flightworthy.home": str(tmp_path)}
+        assert DockerContainers().find({**mine, "io.flightworthy.slot": "drill"}) == []
+        assert len(DockerContainers().find(mine)) == 1
+        gone = replace(rig.release(3), target="container", image_digest="sha256:" + "0" * 64)
+        rig.kill_deployer()
+        rig.store.add_release(gone)
+        row = rig.store.deployment("m")
+        after = replace(row, generation=row.generation + 1, previous=gone.id)
+        rig.store.swap(row, after, draft(row, after, "rolled_back", CAUSE))
+        rig.start_deployer()
+        drill = drilled(rig, within=60)
+        assert drill.passed is False
+        assert f"{gone.id} cannot be started: the Docker engine has no image" in drill.reason
+        assert "Build it again" in drill.reason
+    finally:
+        rig.close()

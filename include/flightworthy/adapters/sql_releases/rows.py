@@ -10,7 +10,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from flightworthy import ledger
-from flightworthy.release import NO_LIMITS, Deployment, Healing, Limits, Observation, Phase, Release, Shadow, Strategy
+from flightworthy.release import (
+    NO_LIMITS,
+    Answer,
+    Deployment,
+    Drill,
+    DrillResult,
+    Healing,
+    Limits,
+    Observation,
+    Phase,
+    Release,
+    Shadow,
+    Strategy,
+)
 
 Row = sa.RowMapping
 
@@ -82,6 +95,32 @@ def as_healing(row: Row) -> Healing:
     """A row of the healings."""
     values = {key: value for key, value in row.items() if key != "place"}
     return Healing(**{**values, "at": datetime.fromisoformat(values["at"])})
+
+
+def drill_values(result: DrillResult) -> dict[str, Any]:
+    """A drill's result as its table's columns; the time that it took is seconds."""
+    took_time, ended_at = result.took_time.total_seconds(), ledger.instant(result.ended_at)
+    return {"passed": result.passed, "reason": result.reason, "took_time": took_time, "ended_at": ended_at}
+
+
+def as_drill(row: Row) -> Drill:
+    """A row of the drills."""
+    read: dict[str, Any] = {"asked_at": datetime.fromisoformat(row["asked_at"])}
+    if row["ended_at"] is not None:
+        took_time, ended_at = timedelta(seconds=row["took_time"]), datetime.fromisoformat(row["ended_at"])
+        read |= {"took_time": took_time, "ended_at": ended_at}
+    return Drill(**{**row, **read})
+
+
+def answer_values(answer: Answer) -> dict[str, Any]:
+    """An answer as its table's columns."""
+    return {**asdict(answer), "at": ledger.instant(answer.at)}
+
+
+def as_answer(row: Row) -> Answer:
+    """A row of the answers."""
+    values = {key: value for key, value in row.items() if key != "number"}
+    return Answer(**{**values, "at": datetime.fromisoformat(row["at"])})
 
 
 def _as_limits(told: dict[str, Any] | None) -> Limits:

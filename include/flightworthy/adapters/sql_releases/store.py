@@ -20,8 +20,10 @@ from flightworthy.adapters.sql_releases import rows
 from flightworthy.adapters.sql_releases.engine import answering, open_engine
 from flightworthy.adapters.sql_releases.schema import settle_schema
 from flightworthy.adapters.sql_releases.tables import (
+    answers,
     claims,
     deployments,
+    drills,
     entries,
     evidence_bodies,
     head,
@@ -31,7 +33,7 @@ from flightworthy.adapters.sql_releases.tables import (
     releases,
 )
 from flightworthy.errors import ReleaseRefused
-from flightworthy.release import Deployment, Healing, Observation, Release, conflict
+from flightworthy.release import Answer, Deployment, Drill, DrillResult, Healing, Observation, Release, conflict
 
 
 class SqlReleases:
@@ -187,6 +189,64 @@ class SqlReleases:
         with self._reading() as connection:
             found = connection.execute(sa.select(missing_releases.c.release, missing_releases.c.why))
             return {str(row.release): str(row.why) for row in found}
+
+    # Approvals
+
+    def keep_answer(self, answer: Answer) -> None:
+        """Keep what a person said of a digest, instead of what the same person said of it before."""
+        values = rows.answer_values(answer)
+        mine = (answers.c.digest == answer.digest) & (answers.c.user == answer.user)
+        with self._writing() as connection:
+            connection.execute(sa.select(head).with_for_update())
+            if not connection.execute(answers.update().where(mine).values(values)).rowcount:
+                connection.execute(answers.insert().values(values))
+
+    def answers(self, digest: str) -> list[Answer]:
+        """What was said of a digest, one of each person, in the order of their first."""
+        query = sa.select(answers).where(answers.c.digest == digest).order_by(answers.c.number)
+        with self._reading() as connection:
+            return [rows.as_answer(row) for row in connection.execute(query).mappings()]
+
+    # Drills
+
+    def open_drill(self, model: str, release: str, *, actor: str, at: datetime) -> Drill:
+        """Ask for a drill, or find the open one of the same release."""
+        asked = {"model": model, "release": release}
+        query = sa.select(drills).filter_by(**asked, ended_at=None)
+        with self._writing() as connection:
+            connection.execute(sa.select(head).with_for_update())
+            row = connection.execute(query).mappings().first()
+            if row is None:
+                told = {**asked, "asked_by": actor, "asked_at": ledger.instant(at), "reason": ""}
+                connection.execute(drills.insert().values(told))
+                row = connection.execute(query).mappings().one()
+            return rows.as_drill(row)
+
+    def end_drill(self, number: int, result: DrillResult) -> None:
+        """Write what an open drill found; one that has ended stays as it is."""
+        is_open = (drills.c.number == number) & drills.c.ended_at.is_(None)
+        with self._writing() as connection:
+            connection.execute(drills.update().where(is_open).values(rows.drill_values(result)))
+
+    def open_drills(self) -> list[Drill]:
+        """Those that the deployer has yet to do, the oldest first."""
+        query = sa.select(drills).where(drills.c.ended_at.is_(None)).order_by(drills.c.number)
+        with self._reading() as connection:
+            return [rows.as_drill(row) for row in connection.execute(query).mappings()]
+
+    def last_drill(self, model: str) -> Drill | None:
+        """The newest of a model, open or ended."""
+        query = sa.select(drills).where(drills.c.model == model).order_by(drills.c.number.desc()).limit(1)
+        with self._reading() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else rows.as_drill(row)
+
+    def drill(self, number: int) -> Drill:
+        with self._reading() as connection:
+            row = connection.execute(sa.select(drills).where(drills.c.number == number)).mappings().first()
+        if row is None:
+            raise ReleaseRefused(f"there is no drill {number}; ask for one with the drill DAG", number=number)
+        return rows.as_drill(row)
 
     # Which run took a partition
 

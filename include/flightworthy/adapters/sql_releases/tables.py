@@ -96,6 +96,34 @@ healings = sa.Table(
     sa.Column("what", sa.Text, nullable=False),
 )  # fmt: skip
 
+drills = sa.Table(
+    "drill", metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("model", sa.String(200), nullable=False, index=True),
+    sa.Column("release", sa.String(300), nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("asked_at", sa.String(40), nullable=False),
+    sa.Column("passed", sa.Boolean),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("took_time", sa.Float),
+    sa.Column("ended_at", sa.String(40)),
+)  # fmt: skip
+
+answers = sa.Table(
+    "answer", metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("model", sa.String(200), nullable=False),
+    sa.Column("release", sa.String(300), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("user", sa.String(300), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("approved", sa.Boolean, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("at", sa.String(40), nullable=False),
+    sa.Column("run_id", sa.String(500), nullable=False),
+    sa.UniqueConstraint("digest", "user", name="one_answer_each"),
+)  # fmt: skip
+
 missing_releases = sa.Table(
     "missing", metadata,
     sa.Column("release", sa.String(300), primary_key=True),
