@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,8 +15,7 @@ from flightworthy.serving.contract import LARGEST_INTEGER, Contract, Feature, Fl
 __all__ = ["Batch", "Column", "from_columns", "from_rows"]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """What will be scored. ``rows`` is what the prediction log keeps.
 
     ``flagged`` are the features of which a row holds what training did not see.

@@ -67,6 +67,8 @@ class Contract:
     entity_is_personal: bool = False
     threshold: float = 0.5
     names: tuple[str, ...] = field(init=False)
+    integers: tuple[int, ...] = field(init=False)
+    """Where the integer features are."""
     is_numeric: bool = field(init=False)
     """Whether all features are numbers, so that an estimator takes floats."""
     watch: Watch = field(init=False, compare=False, repr=False)
@@ -74,6 +76,8 @@ class Contract:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(feature.name for feature in self.features))
+        integers = tuple(place for place, feature in enumerate(self.features) if feature.type == "integer")
+        object.__setattr__(self, "integers", integers)
         object.__setattr__(self, "is_numeric", all(feature.type in {"number", "integer"} for feature in self.features))
         object.__setattr__(self, "watch", Watch((feature.name, feature.seen) for feature in self.features))
 
@@ -113,9 +117,8 @@ class Contract:
 
     def value_flaw(self, rows: Sequence[Row]) -> Flaw | None:
         """The first integer feature that holds no exact integer; all else was seen to while decoding."""
-        for position, feature in enumerate(self.features):
-            if feature.type != "integer":
-                continue
+        for position in self.integers:
+            feature = self.features[position]
             if len(rows) > 1 and _are_integers([row[position] for row in rows]):
                 continue
             for index, row in enumerate(rows):

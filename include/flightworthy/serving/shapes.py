@@ -12,7 +12,10 @@ import msgspec
 
 from flightworthy.serving.contract import LARGEST_INTEGER, Contract, Feature, Row
 
-__all__ = ["Shapes"]
+__all__ = ["SPLIT", "Shapes"]
+
+SPLIT: Final = b"dataframe_split{"
+"""How a body begins that holds columns, in the contract's order as it turns out, and rows as lists."""
 
 _TYPES: Final[Mapping[str, Any]] = {"number": float, "integer": int | float, "category": str, "boolean": bool}
 """An integer may be written 3.0, as pandas does for a column with gaps; see ``Contract.value_flaw``."""
@@ -42,8 +45,16 @@ class Shapes:
 
     def _whole(self) -> Mapping[bytes, msgspec.json.Decoder[Any]]:
         rows, records = self.rows_type(tuple(self._kinds)), _list_of(self.record)
-        shapes = {b"dataframe_records{": records}
-        shapes |= {b"instances{": records, b"inputs{": records, b"instances[": rows, b"inputs[": rows}
+        split: list[Any] = [("columns", GenericAlias(tuple, (str, ...))), ("data", rows)]
+        split += [("index", msgspec.Raw | msgspec.UnsetType, msgspec.UNSET)]
+        shapes: dict[bytes, Any] = {SPLIT: msgspec.defstruct("Split", split, forbid_unknown_fields=True)}
+        shapes |= {
+            b"dataframe_records{": records,
+            b"instances{": records,
+            b"inputs{": records,
+            b"instances[": rows,
+            b"inputs[": rows,
+        }
         names = {start: start[:-1].decode() for start in shapes}
         return {
             start: _decoder(msgspec.defstruct("Body", [(names[start], kind)], forbid_unknown_fields=True))

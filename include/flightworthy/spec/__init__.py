@@ -10,6 +10,7 @@ from flightworthy.spec.sections import (
     ReleasePlan,
     Requests,
     Retention,
+    ShadowPlan,
     Training,
 )
 from flightworthy.spec.standing import MODEL_NAME, Spec
@@ -28,6 +29,7 @@ __all__ = [
     "Requests",
     "Retention",
     "Schedule",
+    "ShadowPlan",
     "Source",
     "Spec",
     "Training",

@@ -143,6 +143,9 @@ def test_every_kind_of_model_is_packaged_and_answers_as_it_was_fitted(kind: str,
     assert np.max(np.abs(alone - expected[:20])) <= TOLERANCE
     assert choice.facts()["runtime_why"].startswith("equal to the fitted model on")
     assert [each["why"] for each in choice.rejected if not each["why"]] == []
+    if choice.runtime == "onnx":
+        domains = [each.domain for each in onnx.load(tmp_path / "model" / "model.onnx").opset_import]
+        assert domains == sorted(domains), "the same model would be another file in another process"
 
 
 def test_the_contract_tells_what_the_training_rows_held_and_what_becomes_of_the_rest(tmp_path: Path) -> None:

@@ -40,6 +40,16 @@ def read(folder: Path, **more: str) -> PredictionWindow:
     return PredictionFiles(folder).read("diagnosis", since=NOON, until=NOON + HOUR, **more)  # type: ignore[arg-type]
 
 
+def test_what_a_shadow_answered_is_in_no_window(folder: Path) -> None:
+    """Nobody got it: it is neither traffic nor a sign of drift."""
+    (folder / "diagnosis" / "a.jsonl").write_text(line() + line(prediction=0.9, shadow=True) + line(shadow=False))
+
+    window = read(folder)
+
+    assert window.frame["prediction"].to_list() == [0.25, 0.25]
+    assert (window.releases, window.broken) == ({"diagnosis-2-1a2b3c4d": 2}, ())
+
+
 def test_a_window_holds_its_start_and_not_its_end(folder: Path) -> None:
     """Windows that follow each other share no row and lose none."""
     (folder / "diagnosis" / "a.jsonl").write_text(line(NOON - HOUR) + line(NOON) + line(NOON + HOUR))
