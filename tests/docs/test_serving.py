@@ -75,7 +75,7 @@ def test_every_metric_is_in_the_table() -> None:
     """By its name on Prometheus' page."""
     text = Metrics({"model": "m"}).exposition(ready=True, log_rows=0, log_dropped=0)
     names = re.findall(r"^# HELP flightworthy_(\w+) ", text, flags=re.MULTILINE)
-    assert len(names) == 10
+    assert len(names) > 10
     assert [name for name in names if f"`{name}`" not in PAGE] == []
 
 

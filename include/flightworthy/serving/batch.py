@@ -10,11 +10,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from flightworthy.serving.contract import Contract, Feature, Flaw, Policy, Row
+from flightworthy.serving.contract import LARGEST_INTEGER, Contract, Feature, Flaw, Policy, Row
 
 __all__ = ["Batch", "Column", "from_columns", "from_rows"]
-
-_LARGEST_INTEGER = 2**53
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -140,7 +138,7 @@ def _number_flaw(feature: Feature, present: NDArray[Any]) -> str | None:
         return None
     # Python's own integers: the smallest int64 has no positive counterpart among int64.
     largest = max(abs(int(present.min())), abs(int(present.max())))
-    if largest > _LARGEST_INTEGER or (is_float and not (np.trunc(present) == present).all()):
+    if largest > LARGEST_INTEGER or (is_float and not (np.trunc(present) == present).all()):
         return "Expected integers between -2^53 and 2^53"
     return None
 

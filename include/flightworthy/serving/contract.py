@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from flightworthy.serving.seen import Policy, Seen, Watch
 
-__all__ = ["Contract", "Feature", "Flaw", "Policy", "Row"]
+__all__ = ["LARGEST_INTEGER", "Contract", "Feature", "Flaw", "Policy", "Row"]
 
 Row = tuple[Any, ...]
-_LARGEST_INTEGER = 2**53
+LARGEST_INTEGER = 2**53
 """Above it two integers share one float64, which is what an estimator computes with."""
 
 
@@ -135,12 +135,12 @@ def _are_integers(values: Sequence[Any]) -> bool:
     except OverflowError:
         return False
     # Below the largest, since 2^53 + 1 becomes 2^53 in a float.
-    fine = (np.abs(column) < _LARGEST_INTEGER) & (np.trunc(column) == column)
+    fine = (np.abs(column) < LARGEST_INTEGER) & (np.trunc(column) == column)
     return bool((fine | np.isnan(column)).all())
 
 
 def _integer_flaw(value: Any) -> str | None:
     # The size first: a longer integer than a float holds cannot be asked whether it is one.
-    if value is None or (abs(value) <= _LARGEST_INTEGER and float(value).is_integer()):
+    if value is None or (abs(value) <= LARGEST_INTEGER and float(value).is_integer()):
         return None
     return f"Expected an integer between -2^53 and 2^53, got {value!r:.40}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import GenericAlias
@@ -9,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from flightworthy.serving.contract import Contract, Feature, Row
+from flightworthy.serving.contract import LARGEST_INTEGER, Contract, Feature, Row
 
 __all__ = ["SPLIT", "Shapes"]
 
@@ -78,7 +79,15 @@ def _kind(feature: Feature) -> Any:
     kind = _TYPES[feature.type] if feature.values is None else literal[feature.values]
     if feature.is_bounded:
         kind = Annotated[float, msgspec.Meta(ge=feature.minimum, le=feature.maximum)]
+        kind = _whole_number(feature, kind) if feature.type == "integer" else kind
     return kind | None if feature.nullable else kind
+
+
+def _whole_number(feature: Feature, as_float: Any) -> Any:
+    """Digits without a fraction are read as they stand: as a float, 2^53 + 1 would be 2^53."""
+    low = -LARGEST_INTEGER if feature.minimum is None else max(feature.minimum, -LARGEST_INTEGER)
+    high = LARGEST_INTEGER if feature.maximum is None else min(feature.maximum, LARGEST_INTEGER)
+    return Annotated[int, msgspec.Meta(ge=math.ceil(low), le=math.floor(high))] | as_float
 
 
 def _list_of(kind: Any) -> Any:

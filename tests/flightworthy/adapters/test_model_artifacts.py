@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -32,7 +34,8 @@ from flightworthy.errors import ArtifactRefused, ModelCodeError
 from flightworthy.image import server_modules
 from flightworthy.packaging import model_artifacts
 from flightworthy.runtime import Candidate, Parity, choice_in, choose_runtime, server_extras
-from flightworthy.serving.scoring import load_predictor, load_scorer
+from flightworthy.serving.dialect import MlflowDialect, Question
+from flightworthy.serving.scoring import OutputRefused, load_predictor, load_scorer
 from flightworthy.spec import Spec
 from flightworthy.training import Frames
 from tests.training_material import FEATURES, NUMBERS, frames_of, make_frame, make_order, make_spec
@@ -41,6 +44,8 @@ PACKAGE = Path(__file__).parents[3] / "include" / "flightworthy"
 ONLY_NUMBERS = make_spec(features=NUMBERS)
 MIXED = make_spec(features=FEATURES)
 TOLERANCE = 1e-6
+PIPELINES = int(os.environ.get("FLIGHTWORTHY_PIPELINES", "40"))
+"""How many are generated; each is trained, packaged, proven and asked."""
 NULLABLE = {"type": "number", "nullable": True}
 
 
@@ -181,35 +186,59 @@ def test_golden_requests_keep_all_digits(tmp_path: Path) -> None:
 
 
 @st.composite
-def models(draw: st.DrawFn) -> Any:
+def models(draw: st.DrawFn) -> tuple[Spec, Any]:
+    """A pipeline, and the spec of the columns that it takes: numbers alone, or with a category and a boolean."""
     scaler = draw(st.sampled_from([StandardScaler(), MinMaxScaler(), "passthrough"]))
-    filled = draw(st.sampled_from(["mean", "median", "most_frequent"]))
+    filled = SimpleImputer(strategy=draw(st.sampled_from(["mean", "median", "most_frequent"])))
+    encoder = draw(st.sampled_from([None, ONE_HOT, ORDINAL]))
     seed = draw(st.integers(0, 99))
     last = draw(
         st.sampled_from([
-            LogisticRegression(C=draw(st.sampled_from([0.1, 1.0, 30.0]))),
+            LogisticRegression(C=draw(st.sampled_from([0.1, 1.0, 30.0])), max_iter=1000),
             RandomForestClassifier(draw(st.integers(1, 9)), max_depth=draw(st.integers(1, 5)), random_state=seed),
             GradientBoostingClassifier(n_estimators=draw(st.integers(1, 6)), random_state=seed),
+            HistGradientBoostingClassifier(max_iter=draw(st.integers(1, 6)), random_state=seed),
             lightgbm(n_estimators=draw(st.integers(1, 8)), min_child_samples=5),
             xgboost(n_estimators=draw(st.integers(1, 8)), max_depth=draw(st.integers(1, 4))),
         ])
     )  # fmt: skip
-    return make_pipeline(SimpleImputer(strategy=filled), scaler, last)
+    numbers = make_pipeline(filled, scaler)
+    if encoder is None:
+        return make_spec(features={name: FEATURES[name] for name in ("age", "income")}), make_pipeline(numbers, last)
+    columns = [(encoder, ["colour"]), (numbers, ["income", "age"]), ("passthrough", ["is_new"])]
+    return MIXED, make_pipeline(make_column_transformer(*columns), last)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(model=models(), seed=st.integers(0, 10_000), scale=st.sampled_from([1e-3, 1.0, 1e6, 1.7e9]))
-def test_generated_models_answer_as_they_were_fitted(model: Any, seed: int, scale: float, tmp_path: Path) -> None:
+def served(folder: Path, spec: Spec, frame: pd.DataFrame) -> list[float]:
+    """What a client reads that sends ``frame`` as JSON: nothing is left out but the socket."""
+    scorer = load_scorer(folder)
+    assert scorer.warm_up() is None
+    rows = frame[list(spec.features)].astype(object)
+    body = json.dumps({"dataframe_split": rows.where(rows.notna(), None).to_dict(orient="split")}).encode()
+    question = MlflowDialect(scorer.contract, max_rows=len(frame)).read({b"content-type": b"application/json"}, body)
+    assert isinstance(question, Question), question
+    predictions = scorer.predict(question.batch.matrix)
+    assert not isinstance(predictions, OutputRefused), predictions
+    found: list[float] = json.loads(question.reply(predictions).body)["predictions"]
+    return found
+
+
+@settings(max_examples=PIPELINES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=models(), seed=st.integers(0, 10_000), scale=st.sampled_from([1e-3, 1.0, 1e6, 1.7e9]))
+def test_generated_models_answer_as_they_were_fitted(
+    drawn: tuple[Spec, Any], seed: int, scale: float, tmp_path: Path
+) -> None:
     """Whatever is drawn, also on numbers as wide as seconds since 1970 and on rows that nobody trained on."""
-    frame, unseen = (make_frame(120, seed=drawn) for drawn in (seed, seed + 1))
+    spec, model = drawn
+    frame, unseen = (make_frame(120, seed=each) for each in (seed, seed + 1))
     for each in (frame, unseen):
         each["income"] = each["income"] * scale + scale
+    unseen.loc[[7, 8], "colour"] = "violet"
     folder = tmp_path / "model"
     shutil.rmtree(folder, ignore_errors=True)
-    fitted = packaged(folder, ONLY_NUMBERS, model, frame)
-    found = load_predictor(folder).predict(rows_of(ONLY_NUMBERS, unseen))
-    expected = fitted.predict_proba(unseen[list(NUMBERS)])[:, 1]
-    assert np.max(np.abs(found - expected)) <= TOLERANCE
+    fitted = packaged(folder, spec, model, frame)
+    expected = fitted.predict_proba(unseen[list(spec.features)])[:, 1]
+    assert np.max(np.abs(np.array(served(folder, spec, unseen)) - expected)) <= TOLERANCE
 
 
 @pytest.fixture(params=["onnx", "lightgbm", "xgboost", "skops"])

@@ -16,8 +16,11 @@ from starlette.testclient import TestClient
 
 from flightworthy.artifact import CONTRACT, canonical, seal
 from flightworthy.serving.app import Limits, Service, create_app
+from flightworthy.serving.contract_file import parse_contract
 from flightworthy.serving.observed import Identity
 from flightworthy.serving.prediction_log import PredictionLog
+from flightworthy.serving.problem import Problem
+from flightworthy.serving.protocol import Protocol
 from flightworthy.serving.scoring import load_scorer
 from tests.flightworthy.serving.making import with_requests
 
@@ -139,6 +142,23 @@ def test_what_training_did_not_see_may_be_accepted(start: Start, said: Said) -> 
     client = start(out_of_range="accept", unseen_category="accept")
     predictions(ask(client, said, {"amount": 900.0, "items": 99, "country": "FR", "is_new": True}))
     assert flagged(client) == {}
+
+
+@pytest.mark.parametrize("bounds", [{"minimum": 0}, {"maximum": 1e300}, {"minimum": -0.5, "maximum": 2**53}, {}])
+def test_an_integer_with_a_bound_keeps_all_its_digits(bounds: Any) -> None:
+    """2^53 + 1 is no float, and is not taken for 2^53; nor is a bound of a fraction rounded the wrong way."""
+    feature = {"name": "items", "type": "integer", **bounds}
+    protocol = Protocol(parse_contract({"features": [feature], "output": {"kind": "probability"}}))
+
+    def read(value: Any) -> Any:
+        return protocol.read("application/json", json.dumps({"instances": [[value]]}).encode())
+
+    assert read(2**53) == [(2**53,)]
+    assert read(3.0) == [(3,)]
+    assert read(0) == [(0,)]
+    assert isinstance(read(2**53 + 1), Problem)
+    assert isinstance(read(2.5), Problem)
+    assert isinstance(read(-1), Problem) == ("minimum" in bounds)
 
 
 @in_every_protocol
