@@ -19,6 +19,7 @@ from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.deployer.aliases import AliasKeeper, registry_maker
 from flightworthy.deployer.alone import alone, alone_in_folder
 from flightworthy.deployer.baking import Baking
+from flightworthy.deployer.compacting import Compacting
 from flightworthy.deployer.containers import ContainerServers
 from flightworthy.deployer.drills import Drills
 from flightworthy.deployer.errands import Errands
@@ -92,6 +93,7 @@ class Deployer:
             self._store, server_kinds(settings, LocalProcesses(), DRILL), vet, lambda: datetime.now(UTC)
         )
         self._pruning = DailyPruning(self._store, settings, lambda: datetime.now(UTC))
+        self._compacting = Compacting(settings.predictions, lambda: datetime.now(UTC))
         self._reconciler = Reconciler(
             store=self._store,
             router=self._router,
@@ -122,6 +124,7 @@ class Deployer:
                     self._stock.tend(self._rows)
                     self._pruning.tend()
                     self._drills.tend()
+                    self._compacting.tend()
             except FlightworthyError as error:
                 log.warning("pass_failed reason=%s", error.message)
                 stopping.wait(0.5)
@@ -130,7 +133,7 @@ class Deployer:
                 log.exception("pass_broke")
                 stopping.wait(1.0)
             stopping.wait(_PAUSE[self._pace].total_seconds())
-        for beside in (self._errands, self._stock, self._pruning, self._drills):
+        for beside in (self._errands, self._stock, self._pruning, self._drills, self._compacting):
             beside.close()
         if self._aliases is not None:
             self._aliases.close()

@@ -9,6 +9,7 @@ from flightworthy.spec.sections import (
     Evaluation,
     Gate,
     ReleasePlan,
+    Requests,
     Retention,
     Training,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Feature",
     "Gate",
     "ReleasePlan",
+    "Requests",
     "Retention",
     "Schedule",
     "Source",
