@@ -26,20 +26,22 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 from xgboost import XGBClassifier
 
-from flightworthy.adapters.model_artifacts.rows import rows_of
-from flightworthy.artifact import seal
+from flightworthy.adapters.model_artifacts.rows import golden_of, rows_of
+from flightworthy.artifact import read_contract, seal
 from flightworthy.errors import ArtifactRefused, ModelCodeError
 from flightworthy.image import server_modules
 from flightworthy.packaging import model_artifacts
 from flightworthy.runtime import Candidate, Parity, choice_in, choose_runtime, server_extras
-from flightworthy.serving.scoring import load_predictor
+from flightworthy.serving.scoring import load_predictor, load_scorer
 from flightworthy.spec import Spec
+from flightworthy.training import Frames
 from tests.training_material import FEATURES, NUMBERS, frames_of, make_frame, make_order, make_spec
 
 PACKAGE = Path(__file__).parents[3] / "include" / "flightworthy"
 ONLY_NUMBERS = make_spec(features=NUMBERS)
 MIXED = make_spec(features=FEATURES)
 TOLERANCE = 1e-6
+NULLABLE = {"type": "number", "nullable": True}
 
 
 def lightgbm(**options: Any) -> LGBMClassifier:
@@ -136,6 +138,46 @@ def test_every_kind_of_model_is_packaged_and_answers_as_it_was_fitted(kind: str,
     assert np.max(np.abs(alone - expected[:20])) <= TOLERANCE
     assert choice.facts()["runtime_why"].startswith("equal to the fitted model on")
     assert [each["why"] for each in choice.rejected if not each["why"]] == []
+    if choice.runtime == "onnx":
+        domains = [each.domain for each in onnx.load(tmp_path / "model" / "model.onnx").opset_import]
+        assert domains == sorted(domains), "the same model would be another file in another process"
+
+
+def test_the_contract_tells_what_the_training_rows_held_and_what_becomes_of_the_rest(tmp_path: Path) -> None:
+    """Ranges and categories of the rows that were trained on, not of held ones, and of nothing that names a person."""
+    private = {"type": "category", "nullable": True, "personal": True}
+    features = {**FEATURES, "colour": private, "shade": {"type": "category", "nullable": True}, "gone": NULLABLE}
+    spec = make_spec(features=features, requests={"out_of_range": "refuse"})
+    frame = make_frame().assign(shade=lambda frame: frame["colour"], gone=np.nan)
+    frames = Frames(training=frame[frame["age"] < 60], validation=frame)
+    model = prepared(encoder=ONE_HOT, model=LogisticRegression())
+    fitted = model.fit(frames.training[list(spec.features)], frames.training["bought"])
+    (tmp_path / "model").mkdir()
+    model_artifacts().write(tmp_path / "model", make_order(spec), fitted, frames)
+    contract = read_contract(tmp_path / "model")
+    income = frames.training["income"]
+    assert {each["name"]: each.get("seen") for each in contract["features"]} == {
+        "age": {"minimum": 18.0, "maximum": 59.0},
+        "income": {"minimum": income.min(), "maximum": income.max()},
+        "colour": None,
+        "is_new": None,
+        "shade": {"values": ["blue", "green", "red"]},
+        "gone": None,
+    }
+    assert contract["requests"] == {"extra_features": "refuse", "out_of_range": "refuse", "unseen_category": "flag"}
+    scorer = load_scorer(tmp_path / "model")
+    assert scorer.warm_up() is None
+    golden = [tuple(row[name] for name in scorer.contract.names) for row in scorer.golden.rows]
+    assert scorer.contract.watch.strange(golden) == ()
+    assert [each.maximum for each in scorer.contract.features][:2] == [59.0, income.max()]
+
+
+def test_golden_requests_keep_all_digits(tmp_path: Path) -> None:
+    """Rounded ones may lie beyond what training saw, and are other rows than those that were scored."""
+    frame = make_frame().assign(income=lambda frame: frame["income"] / 3)
+    golden = golden_of(MIXED, frame, np.zeros(len(frame)))
+    assert {row["income"] for row in golden["rows"] if row["income"] is not None} <= set(frame["income"])
+    assert all(row["colour"] is None or isinstance(row["colour"], str) for row in golden["rows"])
 
 
 @st.composite

@@ -98,6 +98,10 @@ def _convert(estimator: Any, inputs: list[tuple[str, Any]]) -> onnx.ModelProto:
             custom_shape_calculators={SimpleImputer: imputer.shape, **dict.fromkeys(trees.CONVERTERS, trees.shape)},
             target_opset=_OPSETS,
         )
+    # The converter keeps them in a set: the same model would be another file in another process.
+    domains = sorted(graph.opset_import, key=lambda each: str(each.domain))
+    del graph.opset_import[:]
+    graph.opset_import.extend(domains)
     return graph
 
 
