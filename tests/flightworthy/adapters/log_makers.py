@@ -55,7 +55,7 @@ def answers(root: Path) -> Counter[float]:
 
 
 def kept_rows(root: Path) -> list[dict[str, Any]]:
-    """The rows in Parquet, their instant and the mark of shadows, which others lack, written as a server writes them."""
+    """The rows in Parquet as a server writes them: their instant, and the mark of shadows, which others lack."""
     found = [row for path in sorted(root.rglob("*.parquet")) for row in parquet.ParquetFile(path).read().to_pylist()]
     return [
         {name: value for name, value in row.items() if name != "shadow" or value is not None}

@@ -3,7 +3,6 @@ from __future__ import annotations
 import fcntl
 import json
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -63,7 +62,7 @@ def test_a_copy_answered_for_comparison_is_marked(tmp_path: Path) -> None:
     """And only that: a line without the mark served somebody."""
     log = new_log(tmp_path)
     log.append(answer("r-1"))
-    log.append(replace(answer("r-1"), is_shadow=True))
+    log.append(msgspec.structs.replace(answer("r-1"), is_shadow=True))
     log.close()
     assert [line.get("shadow") for line in lines(tmp_path)] == [None, True]
 
