@@ -48,6 +48,16 @@ def frame_of(root: Path, **more: str) -> pd.DataFrame:
     return window.frame.sort_values("prediction", ignore_index=True)
 
 
+def test_what_a_shadow_answered_is_kept_with_its_mark_and_stays_in_no_window(tmp_path: Path) -> None:
+    """Before and after: it served nobody."""
+    write_log(tmp_path, line_of() + line_of(prediction=0.9, shadow=True))
+    before = frame_of(tmp_path)
+    compact(tmp_path)
+    assert [row.get("shadow") for row in kept_rows(tmp_path)] == [None, True]
+    assert_frame_equal(frame_of(tmp_path), before)
+    assert before["prediction"].to_list() == [0.25]
+
+
 def test_what_is_kept_is_what_was_written(tmp_path: Path) -> None:
     """Every field of every line, value and type, a folder for each UTC day; the monitor's frame is the same."""
     features = [

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -187,15 +188,19 @@ class Door:
         ready.set()
         await self._closing.wait()
         server.close()
+        # Whoever is being passed on when the door closes is cut off, and waited for: a closed loop would only warn.
+        cut = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in cut:
+            task.cancel()
+        await asyncio.gather(*cut, return_exceptions=True)
 
     async def _pass_on(self, reader, writer):
         try:
             inner, outer = await asyncio.open_connection("127.0.0.1", self.behind)
-            outer.write(await reader.readuntil(b"\r\n\r\n"))
-            writer.write(await inner.read(1 << 16))
-            while more := await inner.read(1 << 16):
-                writer.write(more)
-            outer.close()
+            with closing(outer):
+                outer.write(await reader.readuntil(b"\r\n\r\n"))
+                while more := await inner.read(1 << 16):
+                    writer.write(more)
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
