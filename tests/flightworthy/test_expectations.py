@@ -22,7 +22,7 @@ from flightworthy.expectations import (
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 MODELS = Path(__file__).parents[2] / "include" / "models"
-EMPTY = Suite(minimum_rows=1, maximum_rows=None, other_columns=(), expectations=())
+EMPTY = Suite(engine="duckdb", minimum_rows=1, maximum_rows=None, other_columns=(), expectations=())
 
 
 @pytest.fixture
@@ -63,7 +63,8 @@ def test_a_suite_reads_like_one_of_great_expectations(suite):
     "text, said",
     [
         ("rows: {minimum: 1}\n", "suite.yaml:1: must have a list of expectations"),
-        ("expectations: []\nrow: 1\n", "suite.yaml:2: row: unknown key; known are rows, other_columns"),
+        ("expectations: []\nrow: 1\n", "suite.yaml:2: row: unknown key; known are engine, rows, other_columns"),
+        ("engine: spark\nexpectations: []\n", "suite.yaml:1: engine=spark: must be duckdb or pandas"),
         ("expectations: []\nrows: {minimum: 0}\n", "suite.yaml:2: rows.minimum=0: must be a whole number, 1 or more"),
         ("expectations: []\nrows: {minimum: 9, maximum: 3}\n", "rows.maximum=3: must not be below the minimum"),
         ("expectations: []\nrows: {least: 9}\n", "rows.least: unknown key"),
@@ -160,7 +161,7 @@ class Prepared:
     answers: dict[str, SuiteResult] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def validate(self, frame, expectations, *, model, key, now):
+    def validate(self, rows, expectations, *, engine, model, key, now):
         self.asked.append(key)
         return self.answers.get(key, result(key=key))
 

@@ -9,17 +9,38 @@ from typing import Any, Protocol
 
 from flightworthy.dataset import DatasetVersion, PartitionVersion, Quarantined, version_of
 from flightworthy.expectations.standing import standing_expectations
-from flightworthy.expectations.suite import Expectation, Suite, SuiteResult
+from flightworthy.expectations.suite import Engine, Expectation, Suite, SuiteResult
 from flightworthy.spec import Spec
 
-__all__ = ["Checked", "Validator", "check_expectations"]
+__all__ = ["Checked", "StoredRows", "Validator", "check_expectations"]
+
+
+class StoredRows(Protocol):
+    """A partition's rows where they lie."""
+
+    @property
+    def files(self) -> Sequence[Any]:
+        """Paths of the Parquet files that hold them."""
+
+    @property
+    def columns(self) -> Sequence[str]: ...
+
+    def frame(self) -> Any:
+        """All of them in memory, for an engine that has to."""
 
 
 class Validator(Protocol):
     """Whoever runs expectations."""
 
     def validate(
-        self, frame: Any, expectations: Sequence[Expectation], *, model: str, key: str, now: datetime
+        self,
+        rows: StoredRows,
+        expectations: Sequence[Expectation],
+        *,
+        engine: Engine,
+        model: str,
+        key: str,
+        now: datetime,
     ) -> SuiteResult:
         """Check every expectation on the rows; what cannot be evaluated (a column is gone) has failed."""
 
@@ -27,9 +48,9 @@ class Validator(Protocol):
 class CheckedStore(Protocol):
     """What checking needs of a `flightworthy.dataset.DatasetStore`."""
 
-    def read(self, partition: PartitionVersion) -> Any: ...
+    def rows(self, partition: PartitionVersion) -> StoredRows: ...
 
-    def frame(self, version: DatasetVersion) -> Any: ...
+    def distinct(self, version: DatasetVersion, column: str) -> Sequence[Any]: ...
 
     def quarantined(self, model: str) -> Sequence[Quarantined]: ...
 
@@ -88,7 +109,12 @@ def check_expectations(
         if store.has_passed(partition):
             continue
         result = validator.validate(
-            store.read(partition), expectations, model=partition.model, key=partition.key, now=now
+            store.rows(partition),
+            expectations,
+            engine=suite.engine,
+            model=partition.model,
+            key=partition.key,
+            now=now,
         )
         results.append(result)
         if result.passed:
@@ -107,11 +133,11 @@ def check_expectations(
 def _one_class(store: CheckedStore, version: DatasetVersion, target: str) -> str | None:
     if not version.partitions:
         return None
-    labels = set(store.frame(version)[target])
-    if len(labels) > 1:
+    labels = store.distinct(version, target)
+    if len(labels) != 1:
         return None
     return (
-        f"{target}: every label of the {len(version.partitions)} partitions up to {version.as_of} is {labels.pop()!r}; "
+        f"{target}: every label of the {len(version.partitions)} partitions up to {version.as_of} is {labels[0]!r}; "
         "nothing can be learnt from one class. Run again once the other has arrived, or widen dataset.window"
     )
 

@@ -2,6 +2,7 @@
 
 The file has the form of Great Expectations' own suites, in YAML::
 
+    engine: duckdb                              # or pandas, which holds all rows in memory
     rows: {minimum: 20, maximum: 5000}          # of one partition; at least one row unless it says otherwise
     other_columns: [Year, Month]                # in the source, but neither feature, target nor entity
     expectations:
@@ -18,15 +19,19 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from flightworthy.spec.reading import spec_error
 from flightworthy.spec.written import At, Problem, Written
 
-__all__ = ["EXPECTATIONS", "Expectation", "FailedExpectation", "Suite", "SuiteResult", "suite_from"]
+__all__ = ["EXPECTATIONS", "Engine", "Expectation", "FailedExpectation", "Suite", "SuiteResult", "suite_from"]
+
+Engine = Literal["duckdb", "pandas"]
+"""Who counts. The same suite gives the same verdict on both."""
 
 CRITICAL: Final = "critical"
 _SEVERITIES = (CRITICAL, "warning", "info")
+_SECTIONS = ("engine", "rows", "other_columns", "expectations")
 _KEYS = ("type", "kwargs", "severity", "meta")
 
 _OF_COLUMN = (
@@ -77,6 +82,7 @@ class Expectation:
 class Suite:
     """suite.yaml parsed."""
 
+    engine: Engine
     minimum_rows: int
     maximum_rows: int | None
     other_columns: tuple[str, ...]
@@ -140,6 +146,7 @@ def suite_from(written: Written, *, folder: Path) -> Suite:
         raise spec_error(written.file, problems, folder=folder)
     rows = written.values.get("rows") or {}
     return Suite(
+        engine=written.values.get("engine", "duckdb"),
         minimum_rows=rows.get("minimum", 1),
         maximum_rows=rows.get("maximum"),
         other_columns=tuple(written.values.get("other_columns") or ()),
@@ -162,8 +169,10 @@ def _problems(written: Written) -> Iterator[Problem]:
         yield written.problem((), message, show=False)
         return
     for key in written.values:
-        if key not in {"rows", "other_columns", "expectations"}:
-            yield written.problem((key,), "unknown key; known are rows, other_columns, expectations", show=False)
+        if key not in _SECTIONS:
+            yield written.problem((key,), f"unknown key; known are {', '.join(_SECTIONS)}", show=False)
+    if written.values.get("engine", "duckdb") not in get_args(Engine):
+        yield written.problem(("engine",), f"must be {' or '.join(get_args(Engine))}")
     yield from _problems_of_rows(written, written.values.get("rows") or {})
     others = written.values.get("other_columns") or []
     if not isinstance(others, list) or not all(isinstance(name, str) for name in others):
