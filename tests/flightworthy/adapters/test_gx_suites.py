@@ -11,6 +11,7 @@ import pytest
 
 from flightworthy.adapters.dataset_files import DatasetFiles
 from flightworthy.adapters.gx_suites import GxSuites
+from flightworthy.adapters.partition_counts import DuckdbCounts
 from flightworthy.adapters.partition_files import PartitionFiles
 from flightworthy.adapters.spec_files import load, read
 from flightworthy.dataset import ingest
@@ -18,6 +19,7 @@ from flightworthy.errors import SpecError
 from flightworthy.expectations import (
     EXPECTATIONS,
     Expectation,
+    Instruments,
     Suite,
     check_expectations,
     standing_expectations,
@@ -167,7 +169,12 @@ def test_all_months_of_the_real_claims_pass_and_their_dirt_is_reported(tmp_path)
     store, source = DatasetFiles(root=tmp_path), PartitionFiles.of(spec)
     version = ingest(source, store, model="claims", key=None, window=36, now=NOW).version
     checked = check_expectations(
-        store, GxSuites(reports=tmp_path), version=version, spec=spec, suite=suite_of("claims"), now=NOW
+        store,
+        Instruments(validator=GxSuites(reports=tmp_path), counter=DuckdbCounts()),
+        version=version,
+        spec=spec,
+        suite=suite_of("claims"),
+        now=NOW,
     )
     warnings = {result.key: " ".join(result.warnings) for result in checked.results}
     assert len(warnings) == 36
