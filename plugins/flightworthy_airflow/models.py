@@ -167,9 +167,8 @@ def _utc(instant: datetime) -> datetime:
 
 def _deploy_docs(spec: Spec, absent: str | None) -> str:
     warning = f"> **This model does not run here:** its source `{absent}` is absent.\n\n" if absent else ""
-    return warning + _DEPLOY_DOCS.format(
-        model=spec.model, spec=spec, steps=" → ".join(f"{s} %" for s in spec.release.steps)
-    )
+    steps = [*(["a shadow"] if spec.release.shadow else []), *(f"{step} %" for step in spec.release.steps)]
+    return warning + _DEPLOY_DOCS.format(model=spec.model, spec=spec, steps=" → ".join(steps))
 
 
 _DEPLOY_DOCS = """\

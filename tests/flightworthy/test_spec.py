@@ -53,6 +53,24 @@ def test_diagnosis_lists_the_features_of_scikit_learns_records() -> None:
     assert list(load(MODELS / "diagnosis", {}).features) == names
 
 
+@pytest.mark.parametrize(
+    "strategy, steps, warm_time",
+    [
+        ("canary", (10, 50, 100), None),
+        ("blue-green", (100,), None),
+        ("all-at-once", (100,), timedelta()),
+    ],
+)
+def test_a_strategy_is_the_same_machine_with_fewer_steps(
+    strategy: str, steps: tuple[int, ...], warm_time: timedelta | None
+) -> None:
+    """Its name says the steps, and what stays warm; a shadow may come before each."""
+    plan = ReleasePlan.model_validate({"strategy": strategy, "shadow": {}})
+    assert (plan.steps, plan.warm_time) == (steps, warm_time)
+    assert plan.shadow is not None
+    assert plan.shadow.max_flip_rate == 0.05
+
+
 def test_variables_of_the_environment_move_the_source(tmp_path: Path) -> None:
     """Where data lies differs between machines; what is trained does not, and neither does the digest."""
     here = load(MODELS / "diagnosis", {"FLIGHTWORTHY_LANDING": "s3://landing"})

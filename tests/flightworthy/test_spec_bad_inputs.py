@@ -75,6 +75,24 @@ def test_what_a_canary_is_judged_by_must_make_sense(refused: Refused, written: s
     assert told in refused(f"{GOOD}  {written}\n")
 
 
+@pytest.mark.parametrize(
+    "written, told",
+    [
+        ("{extra_features: flag}", "requests.extra_features=flag: must be one of refuse, ignore"),
+        ("{out_of_range: missing}", "requests.out_of_range=missing: must be one of accept, flag, refuse"),
+        ("{unseen: flag}", "requests.unseen: unknown key; known are extra_features, out_of_range, unseen_category"),
+        (
+            "{unseen_category: missing}",
+            "requests.unseen_category=missing: cannot be where sex may not be missing; make it nullable",
+        ),
+    ],
+)
+def test_what_becomes_of_requests_must_make_sense(refused: Refused, written: str, told: str) -> None:
+    """A policy that there is none of, or that asks for a gap where none may be."""
+    text = changed("sex: {type: category, nullable: true}", "sex: category")
+    assert told in refused(f"{text}requests: {written}\n")
+
+
 def test_a_criterion_may_be_left_out(tmp_path: Path) -> None:
     """``null`` is not judged."""
     (tmp_path / "churn").mkdir()
@@ -142,8 +160,9 @@ def test_05_an_unknown_key_that_resembles_nothing_is_answered_with_the_known_one
     """Better a list than a wild guess."""
     assert refused(GOOD + "  zzz: 1\n") == (
         "model.yaml:19: release.zzz: unknown key; known are "
-        "target, steps, bake_time, min_requests, deadline, max_error_rate, max_slowdown, max_p99_latency, "
-        "max_flip_rate, max_prediction_shift, min_positive_share, max_positive_share, required, golden_requests"
+        "target, strategy, steps, bake_time, min_requests, deadline, max_error_rate, max_slowdown, max_p99_latency, "
+        "max_flip_rate, max_prediction_shift, min_positive_share, max_positive_share, required, shadow, "
+        "warm_time, golden_requests"
     )
 
 
@@ -411,6 +430,14 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
         ("[sex]", "[age]", "must be one of the features, a category or boolean"),
         ("[sex]", "[sex], threshold: 1.0", "must be less than 1"),
         ("deadline: 1m", "deadline: 5s", "deadline must be longer than bake_time"),
+        ("deadline: 1m", "deadline: 1m\n  strategy: blue-green", "strategy blue-green has no steps before all traffic"),
+        ("steps: [10, 50, 100]", "strategy: all-at-once\n  warm_time: 1h", "all-at-once keeps nothing warm"),
+        ("steps: [10, 50, 100]", "strategy: rolling", "release.strategy=rolling"),
+        ("deadline: 1m", "deadline: 1m\n  warm_time: 30", "release.warm_time=30"),
+        ("deadline: 1m", "deadline: 1m\n  shadow: {bake_time: 1m}", "deadline must be longer than shadow.bake_time"),
+        ("deadline: 1m", "deadline: 1m\n  shadow: {min_requests: 0}", "must be at least 1"),
+        ("deadline: 1m", "deadline: 1m\n  shadow: {max_flip_rate: 5}", "must be between 0% and 100%"),
+        ("deadline: 1m", "deadline: 1m\n  shadow: {max_flips: 5%}", "did you mean max_flip_rate?"),
         ("evaluation:", "dataset: {validation: 50%, holdout: 50%}\nevaluation:", "nothing would be left to train on"),
         ("evaluation:", "dataset: {holdout: 20}\nevaluation:", "must be between 0% and 100%, written like 20% or 0.2"),
         ("evaluation:", "training: {params: {C: 1}, search: {C: [1, 2]}}\nevaluation:", "C: both fixed in params"),

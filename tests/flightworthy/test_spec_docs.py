@@ -22,7 +22,7 @@ REFERENCE = (DOCS / "model-yaml.md").read_text(encoding="utf-8")
 COMMAND_LINE = (DOCS / "command-line.md").read_text(encoding="utf-8")
 SHARES = (
     "dataset.validation", "dataset.holdout", "drift.drifted_share", "release.max_error_rate", "release.max_slowdown",
-    "release.max_flip_rate",
+    "release.max_flip_rate", "release.shadow.max_flip_rate",
 )  # fmt: skip
 MARKS = {"features": ".*", "gates": "[]"}
 
@@ -34,7 +34,7 @@ def keys(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fiel
         path = f"{prefix}{name}"
         if name == "folder":
             continue
-        if inner is None or name in {"event_time", *MARKS}:
+        if inner is None or name in {"event_time", "shadow", *MARKS}:
             yield path, field
         if inner is not None:
             yield from keys(inner, f"{path}{MARKS.get(name, '')}.")

@@ -7,6 +7,7 @@ import json
 import os
 import tarfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from flightworthy.adapters.docker_images import DockerImages, WheelCache
 from flightworthy.adapters.model_signatures import KeyVerifier, new_key_pair
 from flightworthy.errors import Refused, Unavailable
-from flightworthy.release import Phase
+from flightworthy.release import Phase, Shadow
 from flightworthy.signing import SIGNATURE
 from flightworthy_airflow.operators.containerize import ContainerizeOperator
 from flightworthy_airflow.operators.promote import PromoteOperator
@@ -249,6 +250,19 @@ def test_a_promotion_is_written_down_and_waited_for_without_a_worker(line: Line)
     (entry,) = line.releases.history(MODEL)
     assert (entry.action, entry.actor) == ("proposed", "ada")
     assert "manual run run-1" in entry.reason
+
+
+def test_a_release_has_the_strategy_of_its_spec(line: Line) -> None:
+    """What model.yaml says of shadow, steps and warmth is written with it, and is not read again."""
+    line.say(release={"target": "process", "strategy": "all-at-once", "shadow": {"bake_time": "3s", "min_requests": 9}})
+    line.land()
+    version = line.packaged(by_hand())
+    with pytest.raises(TaskDeferred) as deferred:
+        line.promote(by_hand(), version)
+
+    strategy = line.releases.release(deferred.value.trigger.release_id).strategy
+    assert strategy.shadow == Shadow(bake_time=timedelta(seconds=3), min_requests=9, max_flip_rate=0.05)
+    assert (strategy.steps, strategy.warm_time) == ((100,), timedelta())
 
 
 def test_a_promoted_release_is_the_answer_now_and_to_a_retry(line: Line) -> None:

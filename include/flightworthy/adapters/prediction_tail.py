@@ -1,7 +1,8 @@
 """The prediction log as it grows: what each release answered since a step began, read on from where the last look was.
 
 A server appends one JSON object per row to ``<folder>/<model>/*.jsonl``; of it are used ``at``, ``release``,
-``request_id``, ``entity``, ``prediction`` and, where the server writes it, ``latency_ms``, its service time. Bounded:
+``request_id``, ``entity``, ``prediction`` and, where the server writes them, ``latency_ms``, its service time, and
+``shadow``, the mark of answers that nobody got. Bounded:
 a look reads at most ``MOST_BYTES`` of what a file grew by, the newest; what is skipped is not chosen by what it says.
 """
 
@@ -29,11 +30,14 @@ _PREDICTION = "prediction"
 class Logged:
     """One row that was answered.
 
-    ``unit`` is the entity, or the request where none was named. ``latency_ms`` stands on the first row of a request,
-    and is None on its others and where the server does not write it.
+    ``row`` is its place in the request, from 0. ``unit`` is the entity, or the request where none was named.
+    ``latency_ms`` stands on a request's first row; it is None on its others and where the server does not write it.
     """
 
     release: str
+    request: str
+    row: int
+    is_shadow: bool
     unit: str
     prediction: float
     latency_ms: float | None
@@ -46,7 +50,7 @@ class PredictionTail:
         self._folder = folder
         self._started_at = started_at
         self._read_to = dict(self._sizes())
-        self._last_request: dict[Path, str] = {}
+        self._last_rows: dict[Path, tuple[str, str, int]] = {}
 
     def read(self) -> list[Logged]:
         """The rows since the last look. A line that cannot be used, and a file that cannot be read, are left out."""
@@ -92,14 +96,23 @@ class PredictionTail:
             return None
         if not 0.0 <= prediction <= 1.0:
             return None
-        is_first = self._last_request.get(path) != request
-        self._last_request[path] = request
+        place = self._place(path, request, row["at"])
         return Logged(
             release=release,
+            request=request,
+            row=place,
+            is_shadow=row.get("shadow") is True,
             unit=f"entity {entity}" if entity is not None else f"request {request}",
             prediction=prediction,
-            latency_ms=_latency(row.get("latency_ms")) if is_first else None,
+            latency_ms=_latency(row.get("latency_ms")) if place == 0 else None,
         )
+
+    def _place(self, path: Path, request: str, at: str) -> int:
+        """A row's place in its request, whose rows stand together and were answered at one moment."""
+        last_request, last_at, last = self._last_rows.get(path, ("", "", 0))
+        place = last + 1 if (request, at) == (last_request, last_at) else 0
+        self._last_rows[path] = (request, at, place)
+        return place
 
 
 def predictions_in_training(artifact: Path) -> list[float] | None:

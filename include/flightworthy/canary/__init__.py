@@ -8,18 +8,22 @@ its attempts show it. Three verdicts, and automation may only abort early, never
   be chance: hold;
 * *healthy*: every criterion has its evidence, and none of the above.
 
+``pairs`` and ``shadow`` are for the step before, in which both answer the same requests and users get the champion's.
 ``samples`` is what is known of an arm; ``odds``, ``limits`` and ``ranks`` are the statistics; ``criteria``, ``answers``
 and ``bounds`` are what is judged by them; ``judge`` puts the findings together; ``verdict`` is what comes out.
 """
 
 from flightworthy.canary.answers import Training
 from flightworthy.canary.judge import FALSE_ALARMS, UNKNOWN, Judge, no_metrics
+from flightworthy.canary.pairs import Answered, Pairs
 from flightworthy.canary.samples import Arm, ArmCounts, ArmSample, Bins, binned
+from flightworthy.canary.shadow import ShadowJudge
 from flightworthy.canary.verdict import Finding, Judgement, Verdict
 
 __all__ = [
     "FALSE_ALARMS",
     "UNKNOWN",
+    "Answered",
     "Arm",
     "ArmCounts",
     "ArmSample",
@@ -27,6 +31,8 @@ __all__ = [
     "Finding",
     "Judge",
     "Judgement",
+    "Pairs",
+    "ShadowJudge",
     "Training",
     "Verdict",
     "binned",

@@ -10,14 +10,14 @@ from flightworthy.canary.limits import log_evidence
 from flightworthy.canary.samples import Arm, latency_at, latency_bin, quantile, share_above
 from flightworthy.canary.verdict import Finding, Verdict
 
-__all__ = ["ErrorLimit", "SlowLimit", "YesLimit"]
+__all__ = ["ErrorLimit", "ShareLimit", "SlowLimit", "YesLimit"]
 
 
 class ErrorLimit:
     """Whether the challenger fails more than ``max_error_rate`` allows, whatever the champion does."""
 
     def __init__(self, alpha: float, max_error_rate: float) -> None:
-        self._limit = _Limit("error_rate", alpha, max_error_rate)
+        self._limit = ShareLimit("error_rate", alpha, max_error_rate)
 
     def look(self, challenger: Arm, champion: Arm, *, is_over: bool) -> Finding:
         """Hold the counts against the limit."""
@@ -31,7 +31,7 @@ class SlowLimit:
 
     def __init__(self, alpha: float, milliseconds: float, needed: int) -> None:
         self._milliseconds, self._needed = milliseconds, needed
-        self._limit = _Limit("p99_latency", alpha, 0.01)
+        self._limit = ShareLimit("p99_latency", alpha, 0.01)
 
     def look(self, challenger: Arm, champion: Arm, *, is_over: bool) -> Finding:
         """Hold the latencies against the limit. None known is no evidence, and this limit was asked for."""
@@ -50,7 +50,7 @@ class YesLimit:
     def __init__(self, alpha: float, share: float, *, is_floor: bool) -> None:
         self._share, self._is_floor = share, is_floor
         self._name = "min_positive_share" if is_floor else "max_positive_share"
-        self._limit = _Limit(self._name, alpha, 1 - share if is_floor else share)
+        self._limit = ShareLimit(self._name, alpha, 1 - share if is_floor else share)
 
     def look(self, challenger: Arm, champion: Arm, *, is_over: bool) -> Finding:
         """Hold the answers against the limit. None known is no evidence, and this limit was asked for."""
@@ -63,7 +63,7 @@ class YesLimit:
         return self._limit.weigh(events, units, said)
 
 
-class _Limit:
+class ShareLimit:
     """A share that must not exceed its limit, on evidence that is valid at every look."""
 
     def __init__(self, criterion: str, alpha: float, limit: float) -> None:
@@ -71,6 +71,7 @@ class _Limit:
         self._peak = 0.0
 
     def weigh(self, events: int, observations: int, said: str, **more: float) -> Finding:
+        """The finding on so many events; ``said`` is how they are told, ``more`` goes among the numbers."""
         self._peak = max(self._peak, log_evidence(events, observations, self._limit))
         chance = math.exp(-self._peak)
         share = events / observations if observations else None

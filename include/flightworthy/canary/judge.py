@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from flightworthy.canary.answers import Flips, Shift, Training
 from flightworthy.canary.bounds import ErrorLimit, SlowLimit, YesLimit
 from flightworthy.canary.criteria import Criterion, Errors, Latency
-from flightworthy.canary.samples import Arm, ArmCounts
+from flightworthy.canary.samples import Arm
 from flightworthy.canary.verdict import Finding, Judgement, Verdict
 from flightworthy.release import Limits, Strategy
 
-__all__ = ["FALSE_ALARMS", "SHARES", "Judge", "no_metrics"]
+__all__ = ["FALSE_ALARMS", "SHARES", "UNKNOWN", "Judge", "combined", "criteria", "no_metrics", "step_budget"]
 
 FALSE_ALARMS = 0.01
 """How often a challenger as good as its champion may be withdrawn, over all of its release."""
@@ -36,34 +36,44 @@ class Judge:
     """
 
     def __init__(self, strategy: Strategy, *, training: Training = UNKNOWN) -> None:
-        self._strategy = strategy
-        budget = FALSE_ALARMS / max(1, len(strategy.steps) - 1)  # reaching the last step is the promotion
-        self._criteria: Sequence[Criterion] = (
-            Errors(budget * SHARES["errors"], strategy),
-            *_limits(strategy, budget * SHARES["limits"]),
-            *_comparisons(strategy, budget, training),
-        )
+        self._needed = strategy.min_requests
+        self._criteria = criteria(strategy, training)
 
     def look(self, challenger: Arm | None, champion: Arm | None, *, is_over: bool) -> Judgement:
         """The verdict on what is known now. ``is_over`` says that the bake time is; healthy means nothing before."""
         if challenger is None or champion is None:
             return no_metrics()
         findings = tuple(criterion.look(challenger, champion, is_over=is_over) for criterion in self._criteria)
-        verdict, reason = self._combined(findings, challenger.counts)
+        verdict, reason = combined(findings)
+        if verdict is not Verdict.UNHEALTHY and (attempts := challenger.counts.attempts) < self._needed:
+            verdict, reason = Verdict.INCONCLUSIVE, f"{attempts} attempts, {self._needed} are needed for a verdict"
         return Judgement(
             verdict=verdict, reason=reason, challenger=challenger.counts, champion=champion.counts, findings=findings
         )  # fmt: skip
 
-    def _combined(self, findings: Sequence[Finding], counts: ArmCounts) -> tuple[Verdict, str]:
-        """Any unhealthy is unhealthy, any inconclusive holds; the reasons of those that decided it."""
-        if bad := [found.reason for found in findings if found.verdict is Verdict.UNHEALTHY]:
-            return Verdict.UNHEALTHY, "; ".join(bad)
-        needed = self._strategy.min_requests
-        if counts.attempts < needed:
-            return Verdict.INCONCLUSIVE, f"{counts.attempts} attempts, {needed} are needed for a verdict"
-        if held := [found.reason for found in findings if found.verdict is Verdict.INCONCLUSIVE]:
-            return Verdict.INCONCLUSIVE, "; ".join(held)
-        return Verdict.HEALTHY, "; ".join(found.reason for found in findings if found.criterion in SHARES)
+
+def combined(findings: Sequence[Finding]) -> tuple[Verdict, str]:
+    """Any unhealthy is unhealthy, any inconclusive holds; the reasons of those that decided it."""
+    if bad := [found.reason for found in findings if found.verdict is Verdict.UNHEALTHY]:
+        return Verdict.UNHEALTHY, "; ".join(bad)
+    if held := [found.reason for found in findings if found.verdict is Verdict.INCONCLUSIVE]:
+        return Verdict.INCONCLUSIVE, "; ".join(held)
+    return Verdict.HEALTHY, "; ".join(found.reason for found in findings if found.criterion in SHARES)
+
+
+def step_budget(strategy: Strategy) -> float:
+    """What one judged step of a release may spend on false alarms."""
+    return FALSE_ALARMS / max(1, strategy.judged_steps)
+
+
+def criteria(strategy: Strategy, training: Training) -> Sequence[Criterion]:
+    """All that a strategy asks for, each with its part of a step's budget."""
+    budget = step_budget(strategy)
+    return (
+        Errors(budget * SHARES["errors"], strategy),
+        *_limits(strategy, budget * SHARES["limits"]),
+        *_comparisons(strategy, budget, training),
+    )
 
 
 def no_metrics() -> Judgement:

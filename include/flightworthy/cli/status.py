@@ -108,7 +108,21 @@ def _text(rows: dict[str, Deployment], seen: dict[str, Observation | None], refu
 def _row(row: Deployment, seen: Observation | None) -> tuple[object, ...]:
     share = f"{row.challenger_share} %" if row.challenger else None
     phase = row.phase if row.generation else "never released"
-    return row.model, row.champion, row.previous, row.challenger, share, phase, when(row.since_at), _traffic(row, seen)
+    return (
+        row.model,
+        row.champion,
+        _previous(row, seen),
+        row.challenger,
+        share,
+        phase,
+        when(row.since_at),
+        _traffic(row, seen),
+    )
+
+
+def _previous(row: Deployment, seen: Observation | None) -> str | None:
+    is_cold = row.previous is not None and seen is not None and row.previous not in seen.healthy
+    return f"{row.previous} (cold)" if is_cold else row.previous
 
 
 def _traffic(row: Deployment, seen: Observation | None) -> str:

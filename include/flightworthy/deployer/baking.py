@@ -23,7 +23,7 @@ from flightworthy.canary import (
 from flightworthy.deployer.projection import other
 from flightworthy.release import Deployment, Release
 
-_LOG_PAUSE = timedelta(milliseconds=250)
+LOG_PAUSE = timedelta(milliseconds=250)
 """Between two looks into the log, which a server writes about twice a second."""
 
 
@@ -49,15 +49,21 @@ class _Step:
     samples: dict[str, ArmSample] = field(default_factory=dict)
 
     def arm(self, release: str | None, was: SlotView, seen: SlotView) -> Arm:
-        counts = ArmCounts(attempts=seen.attempts - was.attempts, errors=seen.errors - was.errors)
-        return Arm(counts=counts, sample=self.samples.setdefault(release or "", ArmSample()))
+        return Arm(counts=since(was, seen), sample=self.samples.setdefault(release or "", ArmSample()))
+
+    def goes_on(self, row: Deployment, challenger: SlotView, champion: SlotView) -> bool:
+        """Whether this is still the row's step, counted by the same counters."""
+        counters = ((self.challenger, challenger), (self.champion, champion))
+        return self.generation == row.generation and not any(began_anew(was, seen) for was, seen in counters)
 
     def read_log(self, now: datetime, threshold: float) -> None:
         """Add what the servers wrote since the last look to the arms' samples."""
-        if now - self.read_at < _LOG_PAUSE:
+        if now - self.read_at < LOG_PAUSE:
             return
         self.read_at = now
         for row in self.tail.read():
+            if row.is_shadow:
+                continue  # a copy whose answer the shadow made late
             sample = self.samples.setdefault(row.release, ArmSample())
             sample.add_prediction(row.unit, row.prediction, threshold=threshold)
             if row.latency_ms is not None:
@@ -87,12 +93,12 @@ class Baking:
         release = releases.challenger
         slot = row.slot_of(row.challenger)
         if slot is None or view.route is None or view.route.generation != row.generation:
-            return _no_bake()
+            return no_bake()
         challenger, champion = view.slots[slot], view.slots[other(slot)]
         if challenger is None or champion is None:
-            return _no_bake()
+            return no_bake()
         step = self._steps.get(row.model)
-        if step is None or step.generation != row.generation or _began_anew(step, challenger, champion):
+        if step is None or not step.goes_on(row, challenger, champion):
             step = self._begin(row, releases, challenger, champion, now)
         step.read_log(now, release.strategy.limits.threshold)
         baked_time = now - step.at
@@ -109,7 +115,7 @@ class Baking:
             at=now,
             challenger=challenger,
             champion=champion,
-            judge=Judge(releases.challenger.strategy, training=_training(releases)),
+            judge=Judge(releases.challenger.strategy, training=training_of(releases)),
             tail=PredictionTail(self._predictions / row.model, started_at=now),
             read_at=now,
         )
@@ -117,17 +123,22 @@ class Baking:
         return step
 
 
-def _no_bake() -> Bake:
+def no_bake() -> Bake:
+    """Nothing is known of a step yet."""
     return Bake(time=None, judgement=no_metrics())
 
 
-def _began_anew(step: _Step, challenger: SlotView, champion: SlotView) -> bool:
+def began_anew(was: SlotView, seen: SlotView) -> bool:
     """Whether counters restarted: another server in a slot, or another router."""
-    pairs = ((step.challenger, challenger), (step.champion, champion))
-    return any((was.host, was.port) != (seen.host, seen.port) or seen.attempts < was.attempts for was, seen in pairs)
+    return (was.host, was.port) != (seen.host, seen.port) or seen.attempts < was.attempts
 
 
-def _training(releases: Arms) -> Training:
+def since(was: SlotView, seen: SlotView) -> ArmCounts:
+    """What was counted between two looks."""
+    return ArmCounts(attempts=seen.attempts - was.attempts, errors=seen.errors - was.errors)
+
+
+def training_of(releases: Arms) -> Training:
     """What both answered in training, where the challenger's strategy has a use for it."""
     limits = releases.challenger.strategy.limits
     if limits.max_flip_rate is None and limits.max_prediction_shift is None:

@@ -10,7 +10,7 @@ from typing import Literal
 from flightworthy.canary import Judgement, Verdict
 from flightworthy.release import Deployment, Phase, Release
 
-Kind = Literal["advanced", "promoted", "rolled_back", "withdrawn"]
+Kind = Literal["shadowed", "advanced", "promoted", "rolled_back", "withdrawn"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +58,24 @@ def next_move(row: Deployment, release: Release, sight: Sight) -> Move | None:
     """The decision that is due, or None to wait. Only a row with a challenger has any."""
     if row.phase in (Phase.STARTING, Phase.RETURNING):
         return _while_starting(row, release, sight)
+    if row.phase is Phase.SHADOW and release.strategy.shadow is not None:
+        ended, bake_time = "its server ended while it was a shadow", release.strategy.shadow.bake_time
+        return _while_judged(release, sight, _Step(ended=ended, at="as a shadow", then=0, bake_time=bake_time))
     if row.phase is Phase.CANARY:
-        return _while_canary(row, release, sight)
+        ended = f"its server ended while it had {row.challenger_share} % of traffic"
+        at, bake_time = f"at {row.challenger_share} %", release.strategy.bake_time
+        return _while_judged(release, sight, _Step(ended=ended, at=at, then=row.step + 1, bake_time=bake_time))
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """Where a challenger is being judged, in words; the step of its strategy that comes then; how long it must last."""
+
+    ended: str
+    at: str
+    then: int
+    bake_time: timedelta
 
 
 def _while_starting(row: Deployment, release: Release, sight: Sight) -> Move | None:
@@ -73,29 +88,30 @@ def _while_starting(row: Deployment, release: Release, sight: Sight) -> Move | N
             return Move(kind="rolled_back", reason=f"{release.id} was started again; {sight.rehearsal.reason}")
         if row.champion is None:
             return Move(kind="promoted", reason=f"the first release; {sight.rehearsal.reason}")
+        if release.strategy.shadow is not None:
+            return Move(kind="shadowed", reason=sight.rehearsal.reason)
         return _onwards(release, step=0, reason=sight.rehearsal.reason, evidence=None)
     if sight.waited_time > release.strategy.deadline:
         return Move(kind="withdrawn", reason=_never_healthy(release, sight), quotes_log=True)
     return None
 
 
-def _while_canary(row: Deployment, release: Release, sight: Sight) -> Move | None:
+def _while_judged(release: Release, sight: Sight, step: _Step) -> Move | None:
     if not sight.has_server:
-        reason = f"its server ended while it had {row.challenger_share} % of traffic"
-        return Move(kind="withdrawn", reason=reason, quotes_log=True)
+        return Move(kind="withdrawn", reason=step.ended, quotes_log=True)
     judgement = sight.judgement
     if judgement is None:
         return None
-    baked = sight.baked_time is not None and sight.baked_time >= release.strategy.bake_time
+    baked = sight.baked_time is not None and sight.baked_time >= step.bake_time
     if judgement.verdict is Verdict.UNHEALTHY:
         return Move(kind="withdrawn", reason=judgement.reason, evidence=_written(judgement))
     # Automation may only abort early, never promote early.
     if judgement.verdict is Verdict.HEALTHY and baked:
-        return _onwards(release, step=row.step + 1, reason=judgement.reason, evidence=_written(judgement))
+        return _onwards(release, step=step.then, reason=judgement.reason, evidence=_written(judgement))
     if sight.waited_time > release.strategy.deadline:
         held = release.strategy.deadline.total_seconds()
         why = judgement.reason if judgement.verdict is Verdict.INCONCLUSIVE else "it did not serve its bake time"
-        reason = f"inconclusive after {held:g} s at {row.challenger_share} %: {why}"
+        reason = f"inconclusive after {held:g} s {step.at}: {why}"
         return Move(kind="withdrawn", reason=reason, evidence=_written(judgement))
     return None
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from flightworthy.adapters.envoy_router import Backend, LoadedRoute, ModelPlan, ModelView
 from flightworthy.deployer.servers import Place, Server
@@ -24,6 +25,19 @@ def wanted_places(row: Deployment) -> set[Place]:
     return {Place(release=release, slot=slot) for slot in SLOTS if (release := row.release_in(slot)) is not None}
 
 
+def cooled(row: Deployment, warm_time: timedelta | None, now: datetime) -> Deployment:
+    """The row as servers should be: without the previous release in a slot, once that was kept warm for its time.
+
+    Nothing is decided by it. A rollback still finds the previous release in the row, and starts it again.
+    """
+    slot = row.slot_of(row.previous)
+    if row.phase is not Phase.STEADY or slot is None or warm_time is None or row.since_at is None:
+        return row
+    if now - row.since_at < warm_time:
+        return row
+    return replace(row, slot_a=None) if slot == "a" else replace(row, slot_b=None)
+
+
 def plan_for(row: Deployment, servers: Mapping[Place, Server], view: ModelView) -> ModelPlan:
     """What the router should be told now; told again with what it then says, until nothing changes."""
     plan = _target(row, servers, view)
@@ -31,8 +45,9 @@ def plan_for(row: Deployment, servers: Mapping[Place, Server], view: ModelView) 
     if loaded is None or _may_carry(row, plan, loaded, view):
         return plan
     return replace(
-        plan, generation=loaded.generation, stable=loaded.stable, share=loaded.share, falls_back=loaded.falls_back
-    )
+        plan, generation=loaded.generation, stable=loaded.stable, share=loaded.share,
+        falls_back=loaded.falls_back, mirrors=loaded.mirrors,
+    )  # fmt: skip
 
 
 def is_healthy(row: Deployment, slot: Slot, view: ModelView) -> bool:
@@ -60,6 +75,7 @@ def _target(row: Deployment, servers: Mapping[Place, Server], view: ModelView) -
         stable=stable,
         share=row.challenger_share if row.phase is Phase.CANARY else 0,
         falls_back=stable is not None and _may_catch(row, other(stable), view),
+        mirrors=row.phase is Phase.SHADOW,
     )
 
 

@@ -14,13 +14,14 @@ from enum import IntEnum
 
 from flightworthy.adapters.envoy_router import ModelPlan, ModelView, RouterView
 from flightworthy.deployer.aliases import AliasKeeper
-from flightworthy.deployer.baking import Arms, Baking
+from flightworthy.deployer.baking import Arms, Bake, Baking
 from flightworthy.deployer.course import Move, Rehearsal, Sight, next_move
 from flightworthy.deployer.errands import Errands
 from flightworthy.deployer.golden import rehearse
-from flightworthy.deployer.projection import SLOTS, is_healthy, plan_for, wanted_places
+from flightworthy.deployer.projection import SLOTS, cooled, is_healthy, plan_for, wanted_places
 from flightworthy.deployer.router import Router
 from flightworthy.deployer.servers import Place, Server
+from flightworthy.deployer.shadowing import Shadowing
 from flightworthy.deployer.upkeep import Upkeep
 from flightworthy.errors import Conflict
 from flightworthy.release import (
@@ -34,6 +35,7 @@ from flightworthy.release import (
     entered,
     promoted,
     returned,
+    shadowed,
     way_back_from,
     withdrawn,
 )
@@ -41,6 +43,7 @@ from flightworthy.release import (
 log = logging.getLogger(__name__)
 
 _HEARTBEAT = timedelta(seconds=5)
+_JUDGED = (Phase.SHADOW, Phase.CANARY)
 _EMPTY = ModelView(route=None, slots={"a": None, "b": None})
 
 
@@ -61,6 +64,7 @@ class Reconciler:
     upkeep: Upkeep
     errands: Errands
     baking: Baking
+    shadowing: Shadowing
     aliases: AliasKeeper | None
     clock: Callable[[], datetime]
     _rehearsals: dict[str, Rehearsal] = field(default_factory=dict, init=False)
@@ -72,11 +76,11 @@ class Reconciler:
         """Make one pass."""
         self.router.ensure()
         view = self.router.view()
-        rows = self.store.deployments()
+        rows = [self._as_warm(row) for row in self.store.deployments()]
         servers = self.upkeep.look(view)
         if view is None:
-            # Without the router's word a canary has no evidence: it holds, and its deadline goes on.
-            held = [self._move(row, servers, _EMPTY) if row.phase is Phase.CANARY else row for row in rows]
+            # Without the router's word a canary or a shadow has no evidence: it holds, and its deadline goes on.
+            held = [self._move(row, servers, _EMPTY) if row.phase in _JUDGED else row for row in rows]
             self._tend(held, servers, None)
             return Pace.URGENT
         for row in rows:
@@ -91,6 +95,12 @@ class Reconciler:
         if wrote or moved != rows:
             return Pace.URGENT
         return self._pace(moved, view)
+
+    def _as_warm(self, row: Deployment) -> Deployment:
+        """The row without what need not be warm any more, as its champion's strategy says."""
+        if row.champion is None or row.previous is None:
+            return row
+        return cooled(row, self._release(row.champion).strategy.warm_time, self.clock())
 
     def _tend(self, rows: list[Deployment], servers: Mapping[Place, Server], view: RouterView | None) -> None:
         wanted = {place for row in rows for place in wanted_places(row)}
@@ -135,6 +145,8 @@ class Reconciler:
 
     def _after(self, row: Deployment, move: Move) -> Deployment:
         now = self.clock()
+        if move.kind == "shadowed":
+            return shadowed(row, now)
         if move.kind == "advanced":
             return entered(row, move.step, move.share, now)
         if move.kind == "promoted":
@@ -148,19 +160,25 @@ class Reconciler:
         slot = row.slot_of(release.id) or "b"
         place = Place(release=release.id, slot=slot)
         server = servers.get(place)
-        champion = None if row.champion is None else self._release(row.champion)
-        arms = Arms(challenger=release, champion=champion)
-        bake = self.baking.look(row, arms, view, self.clock()) if row.phase is Phase.CANARY else None
+        bake = self._bake(row, release, view)
         return Sight(
             has_server=server is not None,
             refusal=self.upkeep.refusal(place),
             is_healthy=is_healthy(row, slot, view),
-            rehearsal=self._rehearsal(release, server) if row.phase is not Phase.CANARY else None,
+            rehearsal=self._rehearsal(release, server) if row.phase not in _JUDGED else None,
             waited_time=self.clock() - self._first_seen(row),
             baked_time=None if bake is None else bake.time,
             judgement=None if bake is None else bake.judgement,
             failures=self.upkeep.failures(place),
         )
+
+    def _bake(self, row: Deployment, release: Release, view: ModelView) -> Bake | None:
+        """What is known of the row's step, where it is at one that is judged."""
+        champion = None if row.champion is None else self._release(row.champion)
+        arms = Arms(challenger=release, champion=champion)
+        if row.phase is Phase.SHADOW and release.strategy.shadow is not None:
+            return self.shadowing.look(row, arms, release.strategy.shadow, view, self.clock())
+        return self.baking.look(row, arms, view, self.clock()) if row.phase is Phase.CANARY else None
 
     def _first_seen(self, row: Deployment) -> datetime:
         generation, at = self._seen.get(row.model, (-1, self.clock()))

@@ -15,7 +15,7 @@ from typing import Literal
 
 from flightworthy.errors import LedgerBroken
 
-Action = Literal["proposed", "advanced", "promoted", "withdrawn", "returning", "rolled_back"]
+Action = Literal["proposed", "shadowed", "advanced", "promoted", "withdrawn", "returning", "rolled_back"]
 
 GENESIS = "0" * 64
 """The ``previous_hash`` of the first entry."""

@@ -18,6 +18,7 @@ from flightworthy.release.rows import (
     Phase,
     Release,
     ReleaseStore,
+    Shadow,
     Slot,
     Strategy,
     Target,
@@ -31,6 +32,7 @@ from flightworthy.release.transitions import (
     requested,
     returned,
     served,
+    shadowed,
     way_back_from,
     withdrawn,
 )
@@ -50,6 +52,7 @@ __all__ = [
     "Proof",
     "Release",
     "ReleaseStore",
+    "Shadow",
     "Slot",
     "Strategy",
     "Target",
@@ -68,6 +71,7 @@ __all__ = [
     "returned",
     "roll_back",
     "served",
+    "shadowed",
     "way_back_from",
     "withdrawn",
 ]

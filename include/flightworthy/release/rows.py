@@ -26,6 +26,8 @@ class Phase(StrEnum):
     """The champion has all traffic, or there is no champion yet."""
     STARTING = "starting"
     """A challenger is being started and vetted; it has no traffic."""
+    SHADOW = "shadow"
+    """The challenger answers real requests too; its answers are compared, and nobody gets them."""
     CANARY = "canary"
     """The challenger has the share of its current step."""
     RETURNING = "returning"
@@ -62,11 +64,23 @@ NO_LIMITS = Limits(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """What a challenger must show before its first share of traffic, by answers that nobody gets."""
+
+    bake_time: timedelta
+    min_requests: int
+    """Requests that both releases must have answered, so that their answers can be compared."""
+    max_flip_rate: float
+    """The share of entities, 0 to 1, that may be answered yes by one release and no by the other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
     """How a challenger earns traffic.
 
     ``steps`` are shares of traffic in percent, growing, the last one 100: reaching it is the promotion. Each step
-    serves for ``bake_time`` at least, and has until ``deadline`` to show what it needs; so has the start.
+    serves for ``bake_time`` at least, and has until ``deadline`` to show what it needs; so have the start and the
+    shadow, where there is one.
     """
 
     steps: tuple[int, ...]
@@ -75,6 +89,9 @@ class Strategy:
     deadline: timedelta
     max_error_rate: float
     limits: Limits
+    shadow: Shadow | None = None
+    warm_time: timedelta | None = None
+    """How long the release that it replaces is kept warm; None: until another takes its slot."""
 
     def __post_init__(self) -> None:
         grows = all(low < high for low, high in zip(self.steps, self.steps[1:], strict=False))
@@ -89,6 +106,11 @@ class Strategy:
                 f"min_requests={self.min_requests} would let a step pass that nobody used; give at least 1",
                 min_requests=self.min_requests,
             )
+
+    @property
+    def judged_steps(self) -> int:
+        """How many times a challenger is judged on its course; reaching the last step is the promotion."""
+        return len(self.steps) - 1 + (self.shadow is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,11 @@ def requested(row: Deployment, challenger: str, now: datetime, *, phase: Phase =
     return _next(_fill(row, slot, challenger), now, challenger=challenger, phase=phase, step=0)
 
 
+def shadowed(row: Deployment, now: datetime) -> Deployment:
+    """The challenger is asked what the champion is asked; the split stays as it is."""
+    return _next(row, now, phase=Phase.SHADOW)
+
+
 def entered(row: Deployment, step: int, share: int, now: datetime) -> Deployment:
     """The challenger gets ``share`` percent, as step ``step`` of its strategy."""
     share_b = share if row.slot_of(row.challenger) == "b" else 100 - share

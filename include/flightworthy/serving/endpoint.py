@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
+
+import msgspec
 
 from flightworthy.serving.dialect import Dialect, Headers, Question
 from flightworthy.serving.events import say
@@ -25,11 +26,12 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _SANE_ENTITY = re.compile(rb"[\x21-\x7e]{1,256}")
+_REHEARSAL = b"x-flightworthy-rehearsal"
+"""Said by the deployer and the router alone, which takes it off what clients send: golden, or shadow."""
 _CLOSE = (b"connection", b"close")
 
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
+class _Scored(msgspec.Struct, frozen=True):
     """A question, and the predictions that answer it."""
 
     question: Question
@@ -63,7 +65,10 @@ class Endpoint:
         finally:
             seconds = perf_counter() - started
             service.metrics.in_flight -= 1
-            service.metrics.observe(500 if reply is None else reply.status, seconds)
+            if _REHEARSAL in headers:
+                service.metrics.rehearsals += 1
+            else:
+                service.metrics.observe(500 if reply is None else reply.status, seconds)
         if scored is not None:
             self._remember(scored, headers, request_id, seconds)
         if reply.status >= 400 or service.access_log is AccessLog.ALL:
@@ -76,7 +81,7 @@ class Endpoint:
         if isinstance(found, bytes):
             question = dialect.read(headers, found)
             if isinstance(question, Question):
-                predictions = self._service.score(question.batch.matrix, request_id)
+                predictions = self._service.score(question.batch, request_id)
                 if not isinstance(predictions, Problem):
                     return question.reply(predictions), _Scored(question, predictions)
                 question = predictions
@@ -116,15 +121,16 @@ class Endpoint:
         await send({"type": "http.response.body", "body": reply.body})
 
     def _remember(self, scored: _Scored, headers: Headers, request_id: str, seconds: float) -> None:
-        batch, log = scored.question.batch, self._service.log
-        if batch.flagged:
+        batch, log, rehearsal = scored.question.batch, self._service.log, headers.get(_REHEARSAL)
+        if batch.flagged and rehearsal is None:
             self._service.metrics.flag(batch.flagged)
-        # The deployer's golden requests are no traffic; a client cannot say so, the router takes such headers off.
-        if log is None or b"x-flightworthy-rehearsal" in headers:
+        # The deployer's golden requests are no traffic.
+        if log is None or rehearsal not in (None, b"shadow"):
             return
         entity = headers.get(b"x-entity-id")
         named = None if entity is None or not _SANE_ENTITY.fullmatch(entity) else entity.decode()
-        log.append(Answer(request_id, named, datetime.now(UTC), batch.rows, scored.predictions, seconds * 1000))
+        at, is_shadow = datetime.now(UTC), rehearsal is not None
+        log.append(Answer(request_id, named, at, batch.rows, scored.predictions, seconds * 1000, is_shadow))
 
     def _tell(self, scope: Mapping[str, Any], reply: Reply, request_id: str, seconds: float) -> None:
         """One line of the access log. No value of the client's is in it but the path."""

@@ -18,6 +18,8 @@ class Metrics:
 
     def __init__(self, labels: Mapping[str, str]) -> None:
         self.in_flight = 0
+        self.rehearsals = 0
+        """Requests whose answers no user got: golden ones, and copies while this release is a shadow."""
         self.rows = 0
         self.outputs_refused = 0
         self._labels = dict(labels)
@@ -53,6 +55,7 @@ class Metrics:
             ),
             *self._histogram(),
             *_family("requests_in_flight", "gauge", "Requests being answered", {"": self.in_flight}),
+            *_family("rehearsals_total", "counter", "Scoring requests answered to no user", {"": self.rehearsals}),
             *_family("rows_total", "counter", "Rows scored", {"": self.rows}),
             *_family("outputs_refused_total", "counter", "Answers not sent", {"": self.outputs_refused}),
             *_family(

@@ -8,7 +8,9 @@ from flightworthy.spec.sections import (
     Evaluation,
     Gate,
     ReleasePlan,
+    Requests,
     Retention,
+    ShadowPlan,
     Training,
 )
 from flightworthy.spec.standing import MODEL_NAME, Spec
@@ -24,8 +26,10 @@ __all__ = [
     "Feature",
     "Gate",
     "ReleasePlan",
+    "Requests",
     "Retention",
     "Schedule",
+    "ShadowPlan",
     "Source",
     "Spec",
     "Training",

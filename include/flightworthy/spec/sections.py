@@ -5,14 +5,26 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from flightworthy.spec.quantities import ColumnName, ColumnNames, Cron, Duration, Scalar, Share, sequence_of
 from flightworthy.spec.section import Section, problem, problems
 
-__all__ = ["LOWER_IS_BETTER", "METRICS", "Drift", "Evaluation", "Gate", "ReleasePlan", "Retention", "Training"]
+__all__ = [
+    "LOWER_IS_BETTER",
+    "METRICS",
+    "Drift",
+    "Evaluation",
+    "Gate",
+    "ReleasePlan",
+    "Requests",
+    "Retention",
+    "ShadowPlan",
+    "Training",
+]
 
 Metric = Literal["roc_auc", "average_precision", "log_loss", "brier", "accuracy", "precision", "recall", "f1"]
 METRICS: tuple[str, ...] = Metric.__args__  # type: ignore[attr-defined]
@@ -114,11 +126,31 @@ Steps = Annotated[
 ]
 
 
+_NAMED: Mapping[str, Mapping[str, Any]] = {
+    "blue-green": {"steps": [100]},
+    "all-at-once": {"steps": [100], "warm_time": "0s"},
+}
+"""Strategies with fewer steps than a canary."""
+
+
+class ShadowPlan(Section):
+    """What a challenger must show by answers that nobody gets, before its first share of traffic."""
+
+    bake_time: Duration = Field(default="10m", validate_default=True)
+    """How long it answers copies of real requests."""
+    min_requests: Annotated[int, Field(ge=1)] = 200
+    """Requests that it and the champion must both have answered before it can be judged."""
+    max_flip_rate: Share = 0.05
+    """Share of entities that may be answered yes by one of the two and no by the other."""
+
+
 class ReleasePlan(Section):
     """How a challenger gets its traffic."""
 
     target: Literal["auto", "process", "container"] = "auto"
     """What serves: a container, a process, or a container wherever there is a Docker engine."""
+    strategy: Literal["canary", "blue-green", "all-at-once"] = "canary"
+    """By steps; at once and with the old release kept warm; or at once and for good."""
     steps: Steps = (10, 50, 100)
     """Percent of traffic, step by step; must increase and end at 100."""
     bake_time: Duration = Field(default="10m", validate_default=True)
@@ -143,13 +175,34 @@ class ReleasePlan(Section):
     """The largest."""
     required: Annotated[tuple[Criterion, ...], BeforeValidator(sequence_of), Field(min_length=1)] = ("errors",)
     """Evidence without which a step holds; what else is named here counts where there is any."""
+    shadow: ShadowPlan | None = None
+    """The step before the first share of traffic; without it there is none."""
+    warm_time: Duration | None = None
+    """How long the release before stays warm after a promotion; without it until its slot is needed."""
     golden_requests: Annotated[int, Field(ge=1, le=1000)] = 20
     """Requests replayed against the challenger before it gets traffic."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fewer_steps(cls, written: Any) -> Any:
+        """What a strategy's name says, where it is not written out."""
+        said = _NAMED.get(str(written.get("strategy")), {}) if isinstance(written, dict) else {}
+        return {**said, **written} if said else written
+
+    @model_validator(mode="after")
+    def _mean_one_strategy(self) -> ReleasePlan:
+        if self.strategy != "canary" and self.steps != (100,):
+            raise problem(f"strategy {self.strategy} has no steps before all traffic; leave steps out, or write canary")
+        if self.strategy == "all-at-once" and self.warm_time != timedelta():
+            raise problem("strategy all-at-once keeps nothing warm; leave warm_time out, or write blue-green")
+        return self
 
     @model_validator(mode="after")
     def _leave_time_to_bake(self) -> ReleasePlan:
         if self.deadline <= self.bake_time:
             raise problem("deadline must be longer than bake_time, or no step could ever end well")
+        if self.shadow is not None and self.deadline <= self.shadow.bake_time:
+            raise problem("deadline must be longer than shadow.bake_time, or no shadow could ever end well")
         return self
 
     @model_validator(mode="after")
@@ -161,6 +214,17 @@ class ReleasePlan(Section):
         if (self.min_positive_share or 0.0) >= (1.0 if self.max_positive_share is None else self.max_positive_share):
             raise problem("min_positive_share must be less than max_positive_share: nothing would pass")
         return self
+
+
+class Requests(Section):
+    """What becomes of a request that holds what the features allow and the training rows did not."""
+
+    extra_features: Literal["refuse", "ignore"] = "refuse"
+    """What becomes of a value whose name is no feature's."""
+    out_of_range: Literal["accept", "flag", "refuse"] = "flag"
+    """What becomes of a number below the smallest or above the largest that the model was trained on."""
+    unseen_category: Literal["accept", "flag", "missing", "refuse"] = "flag"
+    """What becomes of a category that the model was not trained on."""
 
 
 class Drift(Section):

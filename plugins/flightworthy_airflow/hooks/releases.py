@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flightworthy.adapters.docker_images import DockerImages
     from flightworthy.image import BuildContext, Image
     from flightworthy.registry import ModelVersion
-    from flightworthy.release import Limits, Release
+    from flightworthy.release import Limits, Release, Shadow
     from flightworthy.spec import Spec
     from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
     from flightworthy_airflow.hooks.mlflow import MlflowHook
@@ -156,6 +156,8 @@ def release_of(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, number: i
             deadline=plan.deadline,
             max_error_rate=plan.max_error_rate,
             limits=_limits(spec),
+            shadow=_shadow(spec),
+            warm_time=plan.warm_time,
         ),
     )
 
@@ -174,6 +176,13 @@ def _limits(spec: Spec) -> Limits:
         threshold=spec.evaluation.threshold,
         required=plan.required,
     )
+
+
+def _shadow(spec: Spec) -> Shadow | None:
+    from flightworthy.release import Shadow
+
+    plan = spec.release.shadow
+    return None if plan is None else Shadow(**dict(plan))
 
 
 def _folder(hook: FlightworthyHook, model: str, release: str) -> Path:

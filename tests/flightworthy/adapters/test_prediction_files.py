@@ -40,6 +40,16 @@ def read(folder: Path, **more: str) -> PredictionWindow:
     return PredictionFiles(folder).read("diagnosis", since=NOON, until=NOON + HOUR, **more)  # type: ignore[arg-type]
 
 
+def test_what_a_shadow_answered_is_in_no_window(folder: Path) -> None:
+    """Nobody got it: it is neither traffic nor a sign of drift."""
+    (folder / "diagnosis" / "a.jsonl").write_text(line() + line(prediction=0.9, shadow=True) + line(shadow=False))
+
+    window = read(folder)
+
+    assert window.frame["prediction"].to_list() == [0.25, 0.25]
+    assert (window.releases, window.broken) == ({"diagnosis-2-1a2b3c4d": 2}, ())
+
+
 def test_a_window_holds_its_start_and_not_its_end(folder: Path) -> None:
     """Windows that follow each other share no row and lose none."""
     (folder / "diagnosis" / "a.jsonl").write_text(line(NOON - HOUR) + line(NOON) + line(NOON + HOUR))
@@ -130,7 +140,7 @@ def test_a_model_that_nobody_asked_has_an_empty_window(folder: Path) -> None:
 
 def test_what_the_server_writes_is_what_is_read(folder: Path) -> None:
     """The server's own writer against this reader, so that the two cannot part."""
-    from flightworthy.serving.contract import parse_contract
+    from flightworthy.serving.contract_file import parse_contract
     from flightworthy.serving.prediction_log import Answer, PredictionLog
 
     features = [{"name": "age", "type": "integer", "nullable": True}, {"name": "sex", "type": "category"}]

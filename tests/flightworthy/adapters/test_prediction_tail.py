@@ -43,6 +43,18 @@ def test_only_what_is_written_from_now_on_is_read_and_each_row_once(log):
     assert tail.read() == []
 
 
+def test_rows_are_numbered_within_their_request(log):
+    """Also where a request's rows arrive in two looks; another answer under the same id begins anew."""
+    tail = PredictionTail(log.parent, started_at=NOW)
+    append(log, line(0.1) + line(0.2))
+    later = NOW + timedelta(seconds=1)
+    first = tail.read()
+    append(log, line(0.3) + line(0.4, at=later, shadow=True))
+    assert [(row.request, row.row, row.is_shadow) for row in [*first, *tail.read()]] == [
+        ("r1", 0, False), ("r1", 1, False), ("r1", 2, False), ("r1", 0, True),
+    ]  # fmt: skip
+
+
 def test_a_file_that_appears_later_is_read_from_its_beginning(log):
     """A server that was started again, or a log that was rotated."""
     tail = PredictionTail(log.parent, started_at=NOW)

@@ -16,7 +16,7 @@ from flightworthy.adapters.sql_releases import SqlReleases, look_at_schema, upgr
 from flightworthy.adapters.sql_releases.schema import NEWEST, VERSION_TABLE, alembic_config
 from flightworthy.adapters.sql_releases.tables import metadata
 from flightworthy.errors import Conflict, LedgerBroken, Refused, Unavailable
-from flightworthy.release import NO_LIMITS, Cause, draft, requested
+from flightworthy.release import NO_LIMITS, Cause, Shadow, draft, requested
 from tests.flightworthy.release_makers import NOW, STRATEGY, decided, promoted, proposed, release, seen_healthy, serving
 
 OF_0_1 = Path(__file__).with_name("releases_of_0_1.sql").read_text()
@@ -50,10 +50,13 @@ def run(url):
 
 def test_a_strategy_comes_back_as_it_was_written(store):
     """Durations and lists included; what it was proposed with is what it is judged by."""
+    shadow = Shadow(bake_time=timedelta(seconds=9.5), min_requests=7, max_flip_rate=0.25)
     limits = replace(
         NO_LIMITS, max_slowdown=0.1, max_p99_latency=timedelta(milliseconds=250), required=("errors", "latency")
     )  # fmt: skip
-    written = replace(release(1), strategy=replace(STRATEGY, limits=limits))
+    written = replace(
+        release(1), strategy=replace(STRATEGY, limits=limits, shadow=shadow, warm_time=timedelta(hours=2))
+    )
     store.add_release(written)
     assert store.release(written.id) == written
 

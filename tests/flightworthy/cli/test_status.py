@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from flightworthy.adapters.dataset_files import DatasetFiles
 from flightworthy.errors import PartitionRefused
-from flightworthy.release import propose
+from flightworthy.release import Cause, Observation, draft, propose, shadowed
 from tests.flightworthy.cli.conftest import NOW, Call, House
 
 
@@ -48,6 +48,31 @@ def test_a_program_reads_the_row_and_what_the_deployer_last_saw(call: Call, hous
     assert row["since"] == "2026-01-05T12:00:00.000000+00:00"
     assert row["generation"] == row["observed"]["generation"] == 4
     assert row["refusals"] == []
+
+
+def test_a_shadow_is_shown_as_the_phase_that_it_is(call: Call, house: House) -> None:
+    """With no share of traffic."""
+    house.promote(1)
+    challenger = house.store.release(house.promote(2).id)
+    first = house.store.deployment("diagnosis").previous
+    call("rollback", "diagnosis", "--reason", "x", "--wait", "0")
+    row = propose(house.store, challenger, actor="a", reason="b", now=NOW, again=True)
+    after = shadowed(row, NOW)
+    house.store.swap(row, after, draft(row, after, "shadowed", Cause(actor="deployer", reason="vetted", at=NOW)))
+    (told,) = call("status", "diagnosis", "--json").document["models"]
+    assert (told["phase"], told["challenger"], told["share"], told["champion"]) == ("shadow", challenger.id, 0, first)
+    assert "shadow" in call("status").out
+
+
+def test_a_previous_release_that_does_not_run_is_shown_as_cold(call: Call, house: House) -> None:
+    """A rollback to it takes as long as its start."""
+    first, second = house.promote(1), house.promote(2)
+    row = house.store.deployment("diagnosis")
+    seen = Observation(
+        model="diagnosis", generation=row.generation, share_b=row.share_b, healthy=(second.id,), note="", at=NOW
+    )
+    house.store.observe(seen)
+    assert f"{first.id} (cold)" in call("status").out
 
 
 def test_a_decision_that_the_router_has_not_taken_yet_is_shown_as_such(call: Call, house: House) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -212,14 +212,16 @@ class _Nobody:
 
 
 class Load(threading.Thread):
-    """A few clients that ask without end, each answer counted by status and by who answered."""
+    """A few clients that ask without end, each answer counted by status and by who answered.
+
+    ``courses`` has the releases that answered each entity, one after another; an entity is one client's alone.
+    """
 
     def __init__(self, port, model, connections, pause):
         super().__init__(daemon=True)
         self.port, self.model, self.connections, self.pause = port, model, connections, pause
         self.answers = Counter()
-        self.moves = Counter()
-        self._arm_of = {}
+        self.courses = defaultdict(list)
         self._over = threading.Event()
 
     @property
@@ -255,6 +257,8 @@ class Load(threading.Thread):
             except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
                 status, release, closes = type(error).__name__, "", True
             self.answers[status, release] += 1
+            if status == 200 and self.courses[entity][-1:] != [release]:
+                self.courses[entity].append(release)
             if closes:
                 stream = await self._close(stream)
             await asyncio.sleep(self.pause)

@@ -13,7 +13,8 @@ from flightworthy.adapters.docker_containers import NETWORK, DockerContainers
 from flightworthy.deployer.containers import ContainerServers
 from flightworthy.errors import ReleaseRefused
 from flightworthy.image import BASE_IMAGE, PORT
-from tests.flightworthy.deployer.rig import Rig
+from flightworthy.release import Shadow
+from tests.flightworthy.deployer.rig import Rig, with_strategy
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -115,6 +116,24 @@ def test_a_container_that_answers_otherwise_than_in_training_gets_no_traffic(eng
         assert load.from_release(other) == 0
         mine = {"io.flightworthy.home": str(tmp_path)}
         rig.wait_for(lambda: DockerContainers().find(mine) == [], within=30, what="the container to be cleared away")
+    finally:
+        rig.close()
+
+
+def test_a_container_is_a_shadow_as_a_process_is(engine, image, tmp_path):
+    """Its answers are read from the log that it shares; here they are none of the champion's."""
+    rig = Rig(tmp_path)
+    rig.start_deployer()
+    try:
+        champion = rig.release(1, prediction=0.1)
+        rig.promote(champion, within=60)
+        shadow = Shadow(bake_time=rig.seconds(1), min_requests=50, max_flip_rate=0.05)
+        other = replace(rig.release(2, strategy=with_strategy(shadow=shadow)), target="container", image_digest=image)
+        with rig.load() as load:
+            rig.propose(other)
+            ended = rig.end_of(other, within=60)
+        assert (ended.kind, load.failed, load.from_release(other)) == ("withdrawn", {}, 0)
+        assert "entities are answered otherwise than by the champion" in ended.reason
     finally:
         rig.close()
 

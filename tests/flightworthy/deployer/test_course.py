@@ -5,10 +5,11 @@ from datetime import timedelta
 from flightworthy.canary import Arm, ArmCounts, ArmSample, Judge
 from flightworthy.deployer.course import Rehearsal, Sight, next_move
 from flightworthy.deployer.golden import compare
-from flightworthy.release import Phase, entered, promoted, requested
+from flightworthy.release import Phase, Shadow, entered, promoted, requested, shadowed
 from flightworthy.testing import MemoryReleases
 from tests.flightworthy.release_makers import NOW, STRATEGY, proposed, release, serving
 
+SHADOW = Shadow(bake_time=timedelta(seconds=9), min_requests=30, max_flip_rate=0.05)
 PASSED = Rehearsal(passed=True, reason="all 20 golden requests answered as in training")
 READY = Sight(
     has_server=True, refusal=None, is_healthy=True, rehearsal=PASSED, waited_time=timedelta(seconds=1), baked_time=None,
@@ -41,6 +42,47 @@ def test_a_challenger_that_is_vetted_and_healthy_gets_its_first_share():
     assert (move.kind, move.step, move.share) == ("advanced", 0, 10)
     assert next_move(starting(), release(2), replace(READY, is_healthy=False)) is None
     assert next_move(starting(), release(2), replace(READY, rehearsal=None)) is None
+
+
+def test_a_challenger_is_a_shadow_first_where_its_strategy_says_so():
+    """Without a share of traffic; then its first share, once that went well."""
+    with_shadow = replace(release(2), strategy=replace(STRATEGY, shadow=SHADOW))
+    move = next_move(starting(), with_shadow, READY)
+    assert (move.kind, move.share) == ("shadowed", 0)
+    row = shadowed(starting(), NOW)
+    assert (row.phase, row.challenger_share, row.share_b) == ("shadow", 0, starting().share_b)
+    move = next_move(row, with_shadow, replace(BAKED, baked_time=SHADOW.bake_time))
+    assert (move.kind, move.step, move.share) == ("advanced", 0, 10)
+    early = replace(BAKED, baked_time=SHADOW.bake_time - timedelta(microseconds=1))
+    assert next_move(row, with_shadow, early) is None
+
+
+def test_a_shadow_of_a_release_without_steps_leads_to_all_traffic():
+    """Compared first, and then promoted at once."""
+    at_once = replace(release(2), strategy=replace(STRATEGY, steps=(100,), shadow=SHADOW))
+    move = next_move(shadowed(starting(), NOW), at_once, replace(BAKED, baked_time=SHADOW.bake_time))
+    assert move.kind == "promoted"
+
+
+def test_an_unhealthy_or_undecided_shadow_is_withdrawn_with_its_numbers():
+    """At once, and at the deadline."""
+    with_shadow = replace(release(2), strategy=replace(STRATEGY, shadow=SHADOW))
+    row = shadowed(starting(), NOW)
+    bad = next_move(row, with_shadow, replace(READY, judgement=judged(100, 40)))
+    assert (bad.kind, json.loads(bad.evidence)["verdict"]) == ("withdrawn", "unhealthy")
+    held = replace(READY, judgement=judged(3, 0), waited_time=timedelta(seconds=61))
+    move = next_move(row, with_shadow, held)
+    assert (move.kind, move.reason) == (
+        "withdrawn", "inconclusive after 60 s as a shadow: 3 attempts, 30 are needed for a verdict",
+    )  # fmt: skip
+    assert next_move(row, with_shadow, replace(held, waited_time=timedelta(seconds=59))) is None
+
+
+def test_a_first_release_has_nobody_to_be_the_shadow_of():
+    """It is promoted once it is vetted, whatever its strategy says."""
+    row = proposed(MemoryReleases(), 1)
+    with_shadow = replace(release(1), strategy=replace(STRATEGY, shadow=SHADOW))
+    assert next_move(row, with_shadow, READY).kind == "promoted"
 
 
 def test_a_first_release_is_promoted_once_it_is_vetted():

@@ -1,13 +1,16 @@
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from flightworthy.adapters.envoy_router import Backend, LoadedRoute, ModelView, SlotView
-from flightworthy.deployer.projection import plan_for, wanted_places
+from flightworthy.adapters.envoy_router.plan import clusters, route
+from flightworthy.deployer.projection import cooled, plan_for, wanted_places
 from flightworthy.deployer.servers import Place, Server
 from flightworthy.release import Deployment, Phase
 from tests.flightworthy.release_makers import NOW
 
+WARM = timedelta(hours=1)
 PORTS = {"v1": 1001, "v2": 1002, "v3": 1003}
 
 
@@ -56,6 +59,48 @@ def test_a_slot_gets_no_traffic_before_the_router_sees_it_healthy():
     assert (held.share, held.generation) == (0, 4)
     moved = plan_for(canary, running, view(seen("v1"), seen("v2"), stable="a"))
     assert (moved.share, moved.generation, moved.stable) == (20, 5, "a")
+
+
+def test_a_previous_release_is_cold_once_its_time_is_over():
+    """No server is wanted for it, and nothing else of the row is another."""
+    steady = row("v1", "v2", champion="v1", previous="v2")
+    assert cooled(steady, WARM, NOW + WARM - timedelta(microseconds=1)) == steady
+    cold = cooled(steady, WARM, NOW + WARM)
+    assert cold == replace(steady, slot_b=None)
+    assert wanted_places(cold) == {Place(release="v1", slot="a")}
+    assert cooled(steady, None, NOW + 1000 * WARM) == steady
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.STEADY])
+def test_nothing_gets_cold_while_a_release_is_on_its_course(phase):
+    """A former champion that is being started again is not stopped for having been warm long enough."""
+    busy = row("v1", "v2", champion="v1", challenger="v2", previous="v2", phase=phase)
+    assert cooled(busy, WARM, NOW + 2 * WARM) == busy
+
+
+def test_a_release_that_gets_cold_catches_no_failures_before_its_address_goes():
+    """First the split without the fallback, then the slot without a server."""
+    cold = cooled(row("v1", "v2", champion="v1", previous="v2"), WARM, NOW + WARM)
+    running = servers(("v1", "a"), ("v2", "b"))
+    first = plan_for(cold, running, view(seen("v1"), seen("v2"), stable="a", falls_back=True))
+    assert (first.falls_back, first.slots["b"]) == (False, backend("v2"))
+    then = plan_for(cold, running, view(seen("v1"), seen("v2"), stable="a", generation=5))
+    assert (then.falls_back, then.slots["b"]) == (False, None)
+
+
+def test_a_shadow_gets_copies_and_no_traffic():
+    """In a cluster of its own, and no longer than its phase."""
+    shadow = row("v1", "v2", champion="v1", challenger="v2", phase=Phase.SHADOW)
+    running = servers(("v1", "a"), ("v2", "b"))
+    plan = plan_for(shadow, running, view(seen("v1"), seen("v2"), stable="a"))
+    assert (plan.mirrors, plan.share, plan.falls_back, plan.generation) == (True, 0, False, 5)
+    assert [each["name"] for each in clusters(plan)] == ["m.a", "m.b", "m.ab", "m.ba", "m.shadow"]
+    copies = route(plan)["route"]["request_mirror_policies"]
+    assert [policy["cluster"] for policy in copies] == ["m.shadow"]
+    canary = replace(shadow, phase=Phase.CANARY, share_b=20)
+    after = plan_for(canary, running, view(seen("v1"), seen("v2"), stable="a"))
+    assert (after.mirrors, route(after)["route"]["request_mirror_policies"]) == (False, [])
+    assert "m.shadow" not in [each["name"] for each in clusters(after)]
 
 
 def test_a_rollback_to_a_release_that_just_died_leaves_traffic_where_it_is():

@@ -51,6 +51,42 @@ def test_a_promotion_and_a_rollback_lose_no_request(rig):
     assert ledger.verify(rig.store.history(), head=rig.store.head()) == row.generation
 
 
+def test_a_previous_release_is_stopped_after_its_time_and_a_rollback_starts_it_again(rig):
+    """The row still names it, also for a deployer that was started since; the champion serves until it is healthy."""
+    first, second = rig.release(1), rig.release(2, strategy=with_strategy(warm_time=rig.seconds(1)))
+    rig.promote(first)
+    with rig.load() as load:
+        rig.promote(second)
+        rig.wait_for(lambda: not rig.servers_of(first), within=40, what="the end of the release before")
+        row = rig.store.deployment("m")
+        assert (row.previous, row.slot_of(first.id)) == (first.id, "a")
+        rig.kill_deployer()
+        rig.start_deployer()
+        rig.confirmed()
+        time.sleep(1)
+        assert not rig.servers_of(first)
+        assert rig.roll_back().phase == "returning"
+        rig.wait_for(lambda: rig.store.deployment("m").champion == first.id, within=40, what="the way back")
+        rig.confirmed()
+    assert load.failed == {}
+    assert [entry.action for entry in rig.store.history("m")][-2:] == ["returning", "rolled_back"]
+    assert [healing for healing in rig.store.healings("m", limit=10) if healing.kind == "server"] == []
+
+
+def test_all_at_once_moves_all_traffic_and_keeps_nothing_warm(rig):
+    """Vetted first, as ever; no request is lost on the way."""
+    at_once = with_strategy(steps=(100,), warm_time=rig.seconds(0))
+    first, second = rig.release(1), rig.release(2, strategy=at_once)
+    rig.promote(first)
+    with rig.load() as load:
+        rig.promote(second)
+        rig.wait_for(lambda: not rig.servers_of(first), within=40, what="the end of the release before")
+        answered = load.from_release(second)
+        rig.wait_for(lambda: load.from_release(second) > answered + 50, what="the champion to go on alone")
+    assert load.failed == {}
+    assert [entry.action for entry in rig.store.history("m")][-2:] == ["proposed", "promoted"]
+
+
 def test_a_challenger_that_answers_differently_from_training_gets_no_traffic(rig):
     """Its golden requests are replayed before the router sends it anything."""
     rig.promote(rig.release(1))
@@ -100,6 +136,48 @@ def test_a_challenger_that_nobody_asks_is_withdrawn_as_inconclusive(rig):
     ended = rig.end_of(unused)
     assert ended.kind == "withdrawn"
     assert ended.reason.startswith("inconclusive after 2 s at 20 %: 0 attempts")
+
+
+def test_an_entity_goes_over_to_the_challenger_once_and_never_back(rig):
+    """Through growing steps, whichever slot the challenger has, and over the ends of a deployer and of a router."""
+    strategy = with_strategy(steps=(20, 50, 80, 100), bake_time=rig.seconds(2))
+    first, second, third = rig.release(1), rig.release(2, strategy=strategy), rig.release(3, strategy=strategy)
+    rig.promote(first)
+    with rig.load() as load:
+        rig.wait_for(lambda: len(load.courses) == 200, what="all entities to have asked")
+        rig.propose(second)
+        at_step(rig, 0)
+        over = moved(load, second)
+        assert 20 <= len(over) <= 70, "about a fifth of 200"
+        rig.kill_deployer()
+        rig.start_deployer()
+        at_step(rig, 1)
+        assert over < moved(load, second)
+        os.kill(rig.router_pid(), signal.SIGKILL)
+        at_step(rig, 2)
+        rig.end_of(second)
+        rig.confirmed()
+        rig.wait_for(
+            lambda: len(moved(load, second)) == 200, within=40, what="all entities to be answered by the champion"
+        )
+        rig.promote(third)
+        rig.wait_for(
+            lambda: len(moved(load, third)) == 200, within=40, what="all entities to be answered by the champion"
+        )
+    assert {tuple(course) for course in load.courses.values()} == {(first.id, second.id, third.id)}
+
+
+def at_step(rig, step):
+    """Wait until the router serves a step, and every entity has asked in it."""
+    rig.wait_for(lambda: rig.store.deployment("m").phase == "canary", within=40, what="the canary")
+    rig.wait_for(lambda: rig.store.deployment("m").step >= step, within=40, what=f"step {step}")
+    rig.confirmed(within=40)
+    time.sleep(1)
+
+
+def moved(load, release):
+    """The entities that a release answered last."""
+    return {entity for entity, course in load.courses.items() if course[-1] == release.id}
 
 
 def test_a_challenger_killed_at_half_of_the_traffic_costs_no_request(rig):

@@ -1,6 +1,7 @@
 """A model server that does what ``behaviour.json`` in its artifact says; it takes the options of the real one.
 
 Keys: ``prediction``; ``error_rate``, the share of requests answered 500; ``crashes`` at start; ``hangs`` on requests;
+``hangs_in_service``, on those that are not golden;
 ``delay``, seconds before each answer. Answers are in the prediction log as the real server writes them, and their
 latency too unless ``is_old``.
 """
@@ -14,6 +15,8 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+
+REHEARSAL = "x-flightworthy-rehearsal"
 
 
 def options():
@@ -33,27 +36,27 @@ def answer(line, body, may_fail, behaviour, draining):
 
 
 async def read(reader):
-    """One request: its first line, empty at the end of the connection, its body, and whether it may be failed."""
-    line, length, may_fail, entity = await reader.readline(), 0, True, None
+    """One request: its first line, empty at the end of the connection, its body and its headers."""
+    line, headers = await reader.readline(), {}
     while line and (header := await reader.readline()) not in (b"\r\n", b""):
         if line.startswith(b"POST"):
             sys.stdout.write(header.decode())
-        may_fail = may_fail and b"rehearsal" not in header.lower()
-        if header.lower().startswith(b"content-length:"):
-            length = int(header.split(b":")[1])
-        if header.lower().startswith(b"x-entity-id:"):
-            entity = header.split(b":")[1].strip().decode()
+        name, _, value = header.decode().partition(":")
+        headers[name.lower()] = value.strip()
     sys.stdout.flush()
-    return line, await reader.readexactly(length), may_fail, entity
+    return line, await reader.readexactly(int(headers.get("content-length", 0))), headers
 
 
-def logged(told, behaviour, entity, began):
+def logged(told, behaviour, headers, began):
     """A line of the prediction log."""
     row = {
-        "at": datetime.now(UTC).isoformat(), "request_id": f"{time.monotonic_ns()}", "entity": entity,
-        "release": told.release, "version": told.version, "arm": told.arm, "features": {"x": 1},
+        "at": datetime.now(UTC).isoformat(), "request_id": headers.get("x-request-id", f"{time.monotonic_ns()}"),
+        "entity": headers.get("x-entity-id"), "release": told.release, "version": told.version, "arm": told.arm,
+        "features": {"x": 1},
         "prediction": behaviour["prediction"],
     }  # fmt: skip
+    if headers.get(REHEARSAL) == "shadow":
+        row["shadow"] = True
     if not behaviour.get("is_old"):
         row["latency_ms"] = (time.perf_counter() - began) * 1000
     return json.dumps(row) + "\n"
@@ -72,15 +75,17 @@ async def main():
     async def serve(reader, writer):
         try:
             while (request := await read(reader))[0]:
-                line, body, may_fail, entity = request
+                line, body, headers = request
+                is_golden = headers.get(REHEARSAL) == "golden"
                 began = time.perf_counter()
-                if behaviour.get("hangs") and line.startswith(b"POST"):
+                hangs = behaviour.get("hangs") or (behaviour.get("hangs_in_service") and not is_golden)
+                if hangs and line.startswith(b"POST"):
                     await asyncio.sleep(60)
                 if behaviour.get("delay") and line.startswith(b"POST"):
                     await asyncio.sleep(behaviour["delay"])
-                status, content = answer(line, body, may_fail, behaviour, draining)
-                if line.startswith(b"POST") and status == 200 and may_fail:
-                    log.write(logged(told, behaviour, entity, began))
+                status, content = answer(line, body, not is_golden, behaviour, draining)
+                if line.startswith(b"POST") and status == 200 and not is_golden:
+                    log.write(logged(told, behaviour, headers, began))
                 sent = json.dumps(content).encode()
                 head = f"HTTP/1.1 {status} X\r\nx-flightworthy-release: {told.release}\r\n"
                 writer.write(f"{head}content-length: {len(sent)}\r\n\r\n".encode() + sent)

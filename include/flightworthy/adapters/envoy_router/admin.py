@@ -38,6 +38,7 @@ class LoadedRoute:
     stable: Slot | None
     share: int
     falls_back: bool
+    mirrors: bool = False
 
     def share_of(self, slot: Slot) -> int:
         """The slot's part of the traffic in percent, fallback apart."""
@@ -48,10 +49,11 @@ class LoadedRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelView:
-    """One model as the router has it; a slot without a server is None."""
+    """One model as the router has it; a slot without a server is None. ``shadow`` counts the copies of requests."""
 
     route: LoadedRoute | None
     slots: Mapping[Slot, SlotView | None]
+    shadow: SlotView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,11 @@ def read_view(admin_port: int, *, timeout: float = 2.0) -> RouterView:
     split_of = dict(_splits(routes["configs"][0]["route_config"]))
     slots = dict(_slots(clusters.get("configs", []), _hosts_by_cluster(hosts)))
     models = {
-        model: ModelView(route=split_of.get(model), slots={"a": slots.get((model, "a")), "b": slots.get((model, "b"))})
+        model: ModelView(
+            route=split_of.get(model),
+            slots={"a": slots.get((model, "a")), "b": slots.get((model, "b"))},
+            shadow=slots.get((model, "shadow")),
+        )
         for model in {*split_of, *(model for model, _ in slots)}
     }
     return RouterView(models=models)
@@ -99,20 +105,21 @@ def _splits(route_config: Mapping[str, Any]) -> Iterator[tuple[str, LoadedRoute]
                         stable=stable,
                         share=int(told["share"]),
                         falls_back=bool(told["falls_back"]),
+                        mirrors=bool(told.get("mirrors")),
                     ),
                 )
 
 
 def _slots(
     configs: list[dict[str, Any]], hosts: Mapping[str, dict[str, Any]]
-) -> Iterator[tuple[tuple[str, Slot], SlotView]]:
+) -> Iterator[tuple[tuple[str, str], SlotView]]:
     for config in configs:
         cluster = config["cluster"]
         release = cluster.get("metadata", {}).get("filter_metadata", {}).get("flightworthy", {}).get("release")
         host = hosts.get(cluster["name"])
         if release and host:
-            model, _, slot = cluster["name"].rpartition(".")
-            yield (model, _slot(slot)), _slot_view(release, host)
+            model, _, name = cluster["name"].rpartition(".")
+            yield (model, name), _slot_view(release, host)
 
 
 def _slot_view(release: str, host: Mapping[str, Any]) -> SlotView:

@@ -1,7 +1,8 @@
 """What the router is to do for one model, and the Envoy resources that say so.
 
 Each slot is a cluster, ``<model>.a`` and ``<model>.b``, and each order of the two an aggregate that falls back from the
-first to the second. Which of the four an arm uses is the whole difference between "may fall back" and "may not".
+first to the second. Which of the four an arm uses is the whole difference between "may fall back" and "may not". While
+the other slot is a shadow its server is a fifth, ``<model>.shadow``, with counters and narrow limits of its own.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ _LIMITS = {"max_retries": 1024, "max_connections": 4096, "max_pending_requests":
 """Envoy's own default of three concurrent retries loses requests whenever a server stops under load."""
 
 
+_MIRROR_LIMITS = {"max_retries": 0, "max_connections": 32, "max_pending_requests": 32, "max_requests": 64}
+"""A shadow that hangs holds no more requests than this; further ones are not mirrored, and nobody waits."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
     """A release's server, where the router finds it."""
@@ -35,6 +40,7 @@ class ModelPlan:
 
     ``stable`` is the champion's slot, None while there is no champion. ``share`` is the other slot's part in percent.
     ``falls_back`` says that the other slot holds a vetted release, which may answer when the champion's server cannot.
+    ``mirrors`` says that the other slot gets a copy of each request, whose answer the router drops.
     """
 
     model: str
@@ -43,16 +49,19 @@ class ModelPlan:
     stable: Slot | None
     share: int
     falls_back: bool
+    mirrors: bool = False
 
 
 def clusters(plan: ModelPlan) -> list[Json]:
-    """The four clusters of a model."""
+    """The four clusters of a model, and that of its shadow."""
     name = plan.model
+    shadow = plan.slots["b" if plan.stable == "a" else "a"] if plan.mirrors else None
     return [
         _cluster(f"{name}.a", plan.slots["a"]),
         _cluster(f"{name}.b", plan.slots["b"]),
         _aggregate(f"{name}.ab", [f"{name}.a", f"{name}.b"]),
         _aggregate(f"{name}.ba", [f"{name}.b", f"{name}.a"]),
+        *([] if shadow is None else [_mirror(f"{name}.shadow", shadow)]),
     ]
 
 
@@ -68,6 +77,7 @@ def route(plan: ModelPlan) -> Json:
                     "stable": plan.stable or "",
                     "share": plan.share,
                     "falls_back": plan.falls_back,
+                    "mirrors": plan.mirrors,
                 }
             }
         },
@@ -99,6 +109,7 @@ def _split(plan: ModelPlan, stable: Slot) -> Json:
         "prefix_rewrite": "/",
         "weighted_clusters": {"clusters": arms, "use_hash_policy": True},
         "hash_policy": [{"header": {"header_name": "x-entity-id"}}],
+        "request_mirror_policies": [_copies(f"{plan.model}.shadow")] if plan.mirrors else [],
         "timeout": "7s",
         "retry_policy": {
             "retry_on": "connect-failure,reset,refused-stream,gateway-error,retriable-status-codes",
@@ -117,17 +128,27 @@ def _split(plan: ModelPlan, stable: Slot) -> Json:
     }
 
 
-def _cluster(name: str, backend: Backend | None) -> Json:
-    endpoints: list[Json] = []
-    if backend is not None:
-        address = {"socket_address": {"address": backend.host, "port_value": backend.port}}
-        endpoints = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
+def _copies(cluster: str) -> Json:
+    """Copies of requests, marked as such; a server that does not know the mark writes them nowhere."""
+    mark = {"header": {"key": "x-flightworthy-rehearsal", "value": "shadow"}}
     return {
-        "@type": f"{_TYPES}.config.cluster.v3.Cluster",
-        "name": name,
-        "type": "STATIC",
-        "connect_timeout": "0.25s",
-        "metadata": {"filter_metadata": {"flightworthy": {"release": backend.release if backend else ""}}},
+        "cluster": cluster,
+        "disable_shadow_host_suffix_append": True,
+        "request_headers_mutations": [{"append": {**mark, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}],
+    }
+
+
+def _mirror(name: str, backend: Backend) -> Json:
+    """Without health checks: what cannot be reached fails, and is counted, and nobody waits for it."""
+    return {
+        **_without_checks(name, backend),
+        "circuit_breakers": {"thresholds": [_MIRROR_LIMITS]},
+    }
+
+
+def _cluster(name: str, backend: Backend | None) -> Json:
+    return {
+        **_without_checks(name, backend),
         "circuit_breakers": {"thresholds": [_LIMITS]},
         "health_checks": [
             {
@@ -142,6 +163,20 @@ def _cluster(name: str, backend: Backend | None) -> Json:
         ],
         # Never send traffic to hosts that are down because too many are.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+    }
+
+
+def _without_checks(name: str, backend: Backend | None) -> Json:
+    endpoints: list[Json] = []
+    if backend is not None:
+        address = {"socket_address": {"address": backend.host, "port_value": backend.port}}
+        endpoints = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
+    return {
+        "@type": f"{_TYPES}.config.cluster.v3.Cluster",
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "0.25s",
+        "metadata": {"filter_metadata": {"flightworthy": {"release": backend.release if backend else ""}}},
         "load_assignment": {"cluster_name": name, "endpoints": endpoints},
     }
 

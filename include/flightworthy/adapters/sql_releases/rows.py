@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flightworthy import ledger
-from flightworthy.release import NO_LIMITS, Deployment, Healing, Limits, Observation, Phase, Release, Strategy
+from flightworthy.release import NO_LIMITS, Deployment, Healing, Limits, Observation, Phase, Release, Shadow, Strategy
 
 Row = sa.RowMapping
 
@@ -56,6 +56,8 @@ def as_release(row: Row) -> Release:
         deadline=timedelta(seconds=told["deadline"]),
         max_error_rate=told["max_error_rate"],
         limits=_as_limits(told.get("limits")),
+        shadow=_as_shadow(told.get("shadow")),
+        warm_time=_as_time(told.get("warm_time")),
     )
     return Release(**{**values, "bundle": json.loads(values["bundle"]), "strategy": strategy})
 
@@ -86,12 +88,20 @@ def _as_limits(told: dict[str, Any] | None) -> Limits:
     """The limits of a strategy; one that was written before there were any is judged as it was then."""
     if told is None:
         return NO_LIMITS
-    slowest = told.get("max_p99_latency")
     read = {
-        "max_p99_latency": None if slowest is None else timedelta(seconds=slowest),
+        "max_p99_latency": _as_time(told.get("max_p99_latency")),
         "required": tuple(told.get("required", NO_LIMITS.required)),
     }
     return replace(NO_LIMITS, **{**told, **read})
+
+
+def _as_time(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _as_shadow(told: dict[str, Any] | None) -> Shadow | None:
+    """The shadow of a strategy, which those have not that were written before there was any."""
+    return None if told is None else Shadow(**{**told, "bake_time": timedelta(seconds=told["bake_time"])})
 
 
 def _in_seconds(told: dict[str, Any]) -> dict[str, Any]:
