@@ -74,7 +74,7 @@ class Line:
         store = self.hook.datasets()
         checked = check_expectations(
             store,
-            self.hook.validator(),
+            self.hook.instruments(),
             version=store.version(self.spec.model, digest),
             spec=self.spec,
             suite=self.hook.suite(self.spec.model),

@@ -8,11 +8,14 @@ import pyarrow as pa
 import pytest
 
 from flightworthy.adapters.dataset_files import DatasetFiles
+from flightworthy.adapters.partition_counts import DuckdbCounts
 from flightworthy.adapters.spec_files import load, read
 from flightworthy.dataset import PartitionVersion, version_of
 from flightworthy.errors import SpecError
 from flightworthy.expectations import (
+    COMPARISONS,
     FailedExpectation,
+    Instruments,
     Suite,
     SuiteResult,
     check_expectations,
@@ -22,7 +25,7 @@ from flightworthy.expectations import (
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 MODELS = Path(__file__).parents[2] / "include" / "models"
-EMPTY = Suite(minimum_rows=1, maximum_rows=None, other_columns=(), expectations=())
+EMPTY = Suite(comparisons={}, engine="duckdb", minimum_rows=1, maximum_rows=None, other_columns=(), expectations=())
 
 
 @pytest.fixture
@@ -63,7 +66,20 @@ def test_a_suite_reads_like_one_of_great_expectations(suite):
     "text, said",
     [
         ("rows: {minimum: 1}\n", "suite.yaml:1: must have a list of expectations"),
-        ("expectations: []\nrow: 1\n", "suite.yaml:2: row: unknown key; known are rows, other_columns"),
+        (
+            "expectations: []\nrow: 1\n",
+            "suite.yaml:2: row: unknown key; known are engine, rows, comparisons, other_columns",
+        ),
+        ("engine: spark\nexpectations: []\n", "suite.yaml:1: engine=spark: must be duckdb or pandas"),
+        (
+            "expectations: []\ncomparisons: {drift: {}}\n",
+            "comparisons.drift: unknown comparison; known are distribution",
+        ),
+        ("expectations: []\ncomparisons: {leak: {at_most: x}}\n", "comparisons.leak.at_most=x: must be a number"),
+        (
+            "expectations: []\ncomparisons: {leak: {slices: [a]}}\n",
+            "leak.slices: unknown key; known are severity, at_most, apart",
+        ),
         ("expectations: []\nrows: {minimum: 0}\n", "suite.yaml:2: rows.minimum=0: must be a whole number, 1 or more"),
         ("expectations: []\nrows: {minimum: 9, maximum: 3}\n", "rows.maximum=3: must not be below the minimum"),
         ("expectations: []\nrows: {least: 9}\n", "rows.least: unknown key"),
@@ -90,6 +106,17 @@ def test_a_wrong_suite_is_refused_with_its_line(suite, text, said):
     with pytest.raises(SpecError) as caught:
         suite(text)
     assert said in caught.value.message
+
+
+def test_a_comparison_is_as_the_suite_says_and_else_as_usual(suite):
+    """Null leaves one out; what is not named stands."""
+    read = suite(
+        "expectations: []\ncomparisons: {leak: null, slice_label_rate: {severity: critical, slices: [sex]}}\n"
+    ).comparisons
+    assert "leak" not in read
+    assert (read["slice_label_rate"].severity, read["slice_label_rate"].columns) == ("critical", ("sex",))
+    assert read["slice_label_rate"].at_most == COMPARISONS["slice_label_rate"].at_most
+    assert read["distribution"] == COMPARISONS["distribution"]
 
 
 def test_the_digest_of_a_suite_is_of_what_it_says(suite):
@@ -160,7 +187,7 @@ class Prepared:
     answers: dict[str, SuiteResult] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def validate(self, frame, expectations, *, model, key, now):
+    def validate(self, rows, expectations, *, engine, model, key, now):
         self.asked.append(key)
         return self.answers.get(key, result(key=key))
 
@@ -178,7 +205,14 @@ def check(store, diagnosis):
             store.write("diagnosis", key, rows, sources=[], now=NOW)
         partitions = store.current("diagnosis").values()
         version = version_of("diagnosis", max(each.key for each in partitions), partitions, window=9)
-        return check_expectations(store, validator, version=version, spec=diagnosis, suite=EMPTY, now=NOW)
+        return check_expectations(
+            store,
+            Instruments(validator=validator, counter=DuckdbCounts()),
+            version=version,
+            spec=diagnosis,
+            suite=EMPTY,
+            now=NOW,
+        )
 
     return check
 
@@ -214,7 +248,14 @@ def test_a_check_that_died_after_its_quarantine_gives_the_same_answer_again(chec
         [PartitionVersion(model="diagnosis", key="a", digest=partition.digest, rows=2)],
         window=9,
     )
-    again = check_expectations(store, validator, version=before, spec=diagnosis, suite=EMPTY, now=NOW)
+    again = check_expectations(
+        store,
+        Instruments(validator=validator, counter=DuckdbCounts()),
+        version=before,
+        spec=diagnosis,
+        suite=EMPTY,
+        now=NOW,
+    )
     assert again.objections == first.objections
     assert validator.asked == ["a"]
 

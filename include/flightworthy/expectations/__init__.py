@@ -1,9 +1,13 @@
 """What must be true of a partition before anybody learns from it: what the spec says of it, then the author's suite."""
 
-from flightworthy.expectations.checking import Checked, Validator, check_expectations
+from flightworthy.expectations.checking import Checked, Instruments, StoredRows, Validator, check_expectations
+from flightworthy.expectations.comparing import Asked, Counts, PartitionCounter, Times, asked_of, compare, times_of
 from flightworthy.expectations.standing import standing_expectations
 from flightworthy.expectations.suite import (
+    COMPARISONS,
     EXPECTATIONS,
+    Comparison,
+    Engine,
     Expectation,
     FailedExpectation,
     Suite,
@@ -12,14 +16,26 @@ from flightworthy.expectations.suite import (
 )
 
 __all__ = [
+    "COMPARISONS",
     "EXPECTATIONS",
+    "Asked",
     "Checked",
+    "Comparison",
+    "Counts",
+    "Engine",
     "Expectation",
     "FailedExpectation",
+    "Instruments",
+    "PartitionCounter",
+    "StoredRows",
     "Suite",
     "SuiteResult",
+    "Times",
     "Validator",
+    "asked_of",
     "check_expectations",
+    "compare",
     "standing_expectations",
     "suite_from",
+    "times_of",
 ]

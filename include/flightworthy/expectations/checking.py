@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from flightworthy.dataset import DatasetVersion, PartitionVersion, Quarantined, version_of
+from flightworthy.expectations.comparing import PartitionCounter, asked_of, compare, times_of
 from flightworthy.expectations.standing import standing_expectations
-from flightworthy.expectations.suite import Expectation, Suite, SuiteResult
+from flightworthy.expectations.suite import Engine, Expectation, Suite, SuiteResult
 from flightworthy.spec import Spec
 
-__all__ = ["Checked", "Validator", "check_expectations"]
+__all__ = ["Checked", "Instruments", "StoredRows", "Validator", "check_expectations"]
+
+
+class StoredRows(Protocol):
+    """A partition's rows where they lie."""
+
+    @property
+    def files(self) -> Sequence[Any]:
+        """Paths of the Parquet files that hold them."""
+
+    @property
+    def columns(self) -> Sequence[str]: ...
+
+    def frame(self) -> Any:
+        """All of them in memory, for an engine that has to."""
 
 
 class Validator(Protocol):
     """Whoever runs expectations."""
 
     def validate(
-        self, frame: Any, expectations: Sequence[Expectation], *, model: str, key: str, now: datetime
+        self,
+        rows: StoredRows,
+        expectations: Sequence[Expectation],
+        *,
+        engine: Engine,
+        model: str,
+        key: str,
+        now: datetime,
     ) -> SuiteResult:
         """Check every expectation on the rows; what cannot be evaluated (a column is gone) has failed."""
 
@@ -27,9 +49,9 @@ class Validator(Protocol):
 class CheckedStore(Protocol):
     """What checking needs of a `flightworthy.dataset.DatasetStore`."""
 
-    def read(self, partition: PartitionVersion) -> Any: ...
+    def rows(self, partition: PartitionVersion) -> StoredRows: ...
 
-    def frame(self, version: DatasetVersion) -> Any: ...
+    def distinct(self, version: DatasetVersion, column: str) -> Sequence[Any]: ...
 
     def quarantined(self, model: str) -> Sequence[Quarantined]: ...
 
@@ -70,31 +92,38 @@ class Checked:
         return next((each for each in self.results if each.key == self.version.as_of), None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruments:
+    """Who looks at rows: one partition's, and several beside each other."""
+
+    validator: Validator
+    counter: PartitionCounter
+
+
 def check_expectations(
-    store: CheckedStore, validator: Validator, *, version: DatasetVersion, spec: Spec, suite: Suite, now: datetime
+    store: CheckedStore, instruments: Instruments, *, version: DatasetVersion, spec: Spec, suite: Suite, now: datetime
 ) -> Checked:
     """Check every partition of ``version`` that no suite has passed yet; refused ones go to quarantine.
 
     Run again after a crash it does what was left to do.
     """
-    expectations = (*standing_expectations(spec, suite), *suite.expectations)
+    check = _Check(store=store, instruments=instruments, spec=spec, suite=suite, now=now)
     results, quarantined = [], []
+    passed: list[PartitionVersion] = []
     held = {(each.key, each.digest): each for each in store.quarantined(version.model)}
     for partition in version.partitions:
         if (partition.key, partition.digest) in held:
             # A run that died after its quarantine: the answer is the same as it was then.
             quarantined.append(held[partition.key, partition.digest])
             continue
-        if store.has_passed(partition):
-            continue
-        result = validator.validate(
-            store.read(partition), expectations, model=partition.model, key=partition.key, now=now
-        )
-        results.append(result)
-        if result.passed:
+        if not store.has_passed(partition):
+            result = check.result(partition, passed)
+            results.append(result)
+            if not result.passed:
+                quarantined.append(_refuse(store, partition, result, now))
+                continue
             store.mark_passed(partition, suite=suite.digest, now=now)
-        else:
-            quarantined.append(_refuse(store, partition, result, now))
+        passed.append(partition)
     left = _left(store, version, quarantined)
     return Checked(
         version=left,
@@ -104,14 +133,51 @@ def check_expectations(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Check:
+    store: CheckedStore
+    instruments: Instruments
+    spec: Spec
+    suite: Suite
+    now: datetime
+
+    def result(self, partition: PartitionVersion, before: Sequence[PartitionVersion]) -> SuiteResult:
+        """What the suite says of a partition and, if it is well formed, how it looks beside those before it."""
+        result = self.instruments.validator.validate(
+            self.store.rows(partition),
+            (*standing_expectations(self.spec, self.suite), *self.suite.expectations),
+            engine=self.suite.engine,
+            model=partition.model,
+            key=partition.key,
+            now=self.now,
+        )
+        # A column that is gone cannot be counted; and what the suite refuses is refused.
+        return self._compared(partition, before, result) if result.passed and self.suite.comparisons else result
+
+    def _compared(
+        self, partition: PartitionVersion, before: Sequence[PartitionVersion], result: SuiteResult
+    ) -> SuiteResult:
+        comparisons = self.suite.comparisons
+        reference = [file for each in before for file in self.store.rows(each).files]
+        asked = asked_of(self.spec, comparisons)
+        counts = self.instruments.counter.count(self.store.rows(partition).files, reference, asked)
+        keys = [each.key for each in before]
+        times = times_of(partition.key, keys, pattern=self.spec.source.partition, now=self.now)
+        return replace(
+            result,
+            checked=result.checked + len(comparisons),
+            failures=(*result.failures, *compare(counts, times, comparisons)),
+        )
+
+
 def _one_class(store: CheckedStore, version: DatasetVersion, target: str) -> str | None:
     if not version.partitions:
         return None
-    labels = set(store.frame(version)[target])
-    if len(labels) > 1:
+    labels = store.distinct(version, target)
+    if len(labels) != 1:
         return None
     return (
-        f"{target}: every label of the {len(version.partitions)} partitions up to {version.as_of} is {labels.pop()!r}; "
+        f"{target}: every label of the {len(version.partitions)} partitions up to {version.as_of} is {labels[0]!r}; "
         "nothing can be learnt from one class. Run again once the other has arrived, or widen dataset.window"
     )
 

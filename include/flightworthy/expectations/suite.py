@@ -2,7 +2,9 @@
 
 The file has the form of Great Expectations' own suites, in YAML::
 
+    engine: duckdb                              # or pandas, which holds all rows in memory
     rows: {minimum: 20, maximum: 5000}          # of one partition; at least one row unless it says otherwise
+    comparisons: {slice_label_rate: {severity: critical, slices: [region]}, leak: null}
     other_columns: [Year, Month]                # in the source, but neither feature, target nor entity
     expectations:
       - type: expect_column_values_to_be_between
@@ -16,17 +18,33 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from flightworthy.spec.reading import spec_error
 from flightworthy.spec.written import At, Problem, Written
 
-__all__ = ["EXPECTATIONS", "Expectation", "FailedExpectation", "Suite", "SuiteResult", "suite_from"]
+__all__ = [
+    "COMPARISONS",
+    "EXPECTATIONS",
+    "Comparison",
+    "Engine",
+    "Expectation",
+    "FailedExpectation",
+    "Suite",
+    "SuiteResult",
+    "suite_from",
+]
+
+Engine = Literal["duckdb", "pandas"]
+"""Who counts. The same suite gives the same verdict on both."""
 
 CRITICAL: Final = "critical"
+_COLUMNS: Final = {"slice_label_rate": "slices", "distribution": "apart", "leak": "apart"}
+"""Which comparisons take a list of columns, and under which name."""
 _SEVERITIES = (CRITICAL, "warning", "info")
+_SECTIONS = ("engine", "rows", "comparisons", "other_columns", "expectations")
 _KEYS = ("type", "kwargs", "severity", "meta")
 
 _OF_COLUMN = (
@@ -55,6 +73,35 @@ EXPECTATIONS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A rule about a partition beside those before it, or about how its columns go together."""
+
+    severity: str
+    at_most: float
+    """What is still let pass; `COMPARISONS` says of what."""
+    columns: tuple[str, ...] | None
+    """``slices`` of slice_label_rate: whose values make the groups (None: the spec's evaluation.slices);
+    ``apart`` of distribution and leak: which features it leaves alone."""
+
+
+def _comparison(severity: str, at_most: float) -> Comparison:
+    return Comparison(severity=severity, at_most=at_most, columns=None)
+
+
+COMPARISONS: Final[Mapping[str, Comparison]] = {
+    "distribution": _comparison(CRITICAL, 0.8),
+    "label_rate": _comparison("warning", 0.03),
+    "slice_label_rate": _comparison("warning", 0.5),
+    "leak": _comparison(CRITICAL, 0.98),
+    "duplicates": _comparison(CRITICAL, 0.05),
+    "repeats": _comparison(CRITICAL, 0.5),
+    "freshness": _comparison("warning", 3.0),
+    "future": _comparison(CRITICAL, 0.0),
+}
+"""What every partition is held to beside the others, unless its suite says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
     """One checkable statement; ``type`` and ``kwargs`` are Great Expectations'."""
 
@@ -77,16 +124,22 @@ class Expectation:
 class Suite:
     """suite.yaml parsed."""
 
+    engine: Engine
     minimum_rows: int
     maximum_rows: int | None
     other_columns: tuple[str, ...]
+    comparisons: Mapping[str, Comparison]
+    """By name; what is not there is not looked at."""
     expectations: tuple[Expectation, ...]
 
     @property
     def digest(self) -> str:
         """sha256 of what the suite says, whatever its comments and layout."""
         said = [[each.type, each.kwargs, each.severity] for each in self.expectations]
-        whole = [self.minimum_rows, self.maximum_rows, self.other_columns, said]
+        compared = [
+            [name, each.severity, each.at_most, each.columns] for name, each in sorted(self.comparisons.items())
+        ]
+        whole = [self.minimum_rows, self.maximum_rows, self.other_columns, compared, said]
         return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -140,9 +193,11 @@ def suite_from(written: Written, *, folder: Path) -> Suite:
         raise spec_error(written.file, problems, folder=folder)
     rows = written.values.get("rows") or {}
     return Suite(
+        engine=written.values.get("engine", "duckdb"),
         minimum_rows=rows.get("minimum", 1),
         maximum_rows=rows.get("maximum"),
         other_columns=tuple(written.values.get("other_columns") or ()),
+        comparisons=dict(_comparisons(written.values.get("comparisons") or {})),
         expectations=tuple(
             Expectation(
                 type=said["type"],
@@ -156,18 +211,30 @@ def suite_from(written: Written, *, folder: Path) -> Suite:
     )
 
 
+def _comparisons(written: Mapping[str, Any]) -> Iterator[tuple[str, Comparison]]:
+    for name, usual in COMPARISONS.items():
+        said = written.get(name, {})
+        if said is not None:
+            columns = said.get(_COLUMNS.get(name, ""))
+            given = {key: said[key] for key in ("severity", "at_most") if key in said}
+            yield name, replace(usual, **given, columns=None if columns is None else tuple(columns))
+
+
 def _problems(written: Written) -> Iterator[Problem]:
     if not isinstance(written.values, Mapping) or not isinstance(written.values.get("expectations"), list):
         message = "must have a list of expectations; an empty one, [], adds nothing to the spec's own"
         yield written.problem((), message, show=False)
         return
     for key in written.values:
-        if key not in {"rows", "other_columns", "expectations"}:
-            yield written.problem((key,), "unknown key; known are rows, other_columns, expectations", show=False)
+        if key not in _SECTIONS:
+            yield written.problem((key,), f"unknown key; known are {', '.join(_SECTIONS)}", show=False)
+    if written.values.get("engine", "duckdb") not in get_args(Engine):
+        yield written.problem(("engine",), f"must be {' or '.join(get_args(Engine))}")
     yield from _problems_of_rows(written, written.values.get("rows") or {})
     others = written.values.get("other_columns") or []
     if not isinstance(others, list) or not all(isinstance(name, str) for name in others):
         yield written.problem(("other_columns",), "must be a list of column names")
+    yield from _problems_of_comparisons(written, written.values.get("comparisons") or {})
     for place, said in enumerate(written.values["expectations"]):
         yield from _problems_of_expectation(written, ("expectations", place), said)
 
@@ -186,6 +253,34 @@ def _problems_of_rows(written: Written, rows: Any) -> Iterator[Problem]:
         return
     if "maximum" in rows and rows["maximum"] < rows.get("minimum", 1):
         yield written.problem(("rows", "maximum"), "must not be below the minimum: nothing would pass")
+
+
+def _problems_of_comparisons(written: Written, comparisons: Any) -> Iterator[Problem]:
+    if not isinstance(comparisons, Mapping):
+        yield written.problem(("comparisons",), f"must be a mapping of {', '.join(COMPARISONS)}")
+        return
+    for name, said in comparisons.items():
+        at = ("comparisons", name)
+        if name not in COMPARISONS:
+            yield written.problem(at, f"unknown comparison; known are {', '.join(COMPARISONS)}", show=False)
+        elif said is not None and not isinstance(said, Mapping):
+            yield written.problem(at, "must be {severity: …, at_most: …}, or null to leave it out")
+        elif said is not None:
+            yield from _problems_of_comparison(written, at, said)
+
+
+def _problems_of_comparison(written: Written, at: At, said: Mapping[str, Any]) -> Iterator[Problem]:
+    lists = _COLUMNS.get(str(at[-1]))
+    known = ("severity", "at_most", *([lists] if lists else ()))
+    for key, value in said.items():
+        if key not in known:
+            yield written.problem((*at, key), f"unknown key; known are {', '.join(known)}", show=False)
+        elif key == "severity" and value not in _SEVERITIES:
+            yield written.problem((*at, key), f"must be one of {', '.join(_SEVERITIES)}")
+        elif key == "at_most" and (type(value) not in {int, float} or not value >= 0):
+            yield written.problem((*at, key), "must be a number, 0 or more")
+        elif key == lists and (not isinstance(value, list) or not all(isinstance(each, str) for each in value)):
+            yield written.problem((*at, key), "must be a list of column names")
 
 
 def _problems_of_expectation(written: Written, at: At, said: Any) -> Iterator[Problem]:

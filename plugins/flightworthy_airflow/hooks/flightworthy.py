@@ -15,9 +15,8 @@ from flightworthy.errors import SpecError
 
 if TYPE_CHECKING:
     from flightworthy.adapters.dataset_files import DatasetFiles
-    from flightworthy.adapters.gx_suites import GxSuites
     from flightworthy.adapters.sql_releases import SqlReleases
-    from flightworthy.expectations import Suite
+    from flightworthy.expectations import Instruments, Suite
     from flightworthy.release import Release
     from flightworthy.signing import Signer, Verifier
     from flightworthy.spec import Spec
@@ -120,11 +119,13 @@ class FlightworthyHook(BaseHook):
         folder = self.places.models / model
         return suite_from(read(folder / "suite.yaml", os.environ), folder=folder)
 
-    def validator(self) -> GxSuites:
-        """Great Expectations, with its Data Docs among the reports."""
+    def instruments(self) -> Instruments:
+        """Great Expectations, with its Data Docs among the reports; and who counts partitions to compare them."""
         from flightworthy.adapters.gx_suites import GxSuites
+        from flightworthy.adapters.partition_counts import DuckdbCounts
+        from flightworthy.expectations import Instruments
 
-        return GxSuites(reports=self.places.home / "reports")
+        return Instruments(validator=GxSuites(reports=self.places.home / "reports"), counter=DuckdbCounts())
 
     def lock(self) -> Path:
         """The requirements.lock above the models. Raises SpecError where there is none."""

@@ -49,7 +49,7 @@ class CheckExpectationsOperator(BaseOperator):
             store = hook.datasets()
             checked = check_expectations(
                 store,
-                hook.validator(),
+                hook.instruments(),
                 version=store.version(self.model, dataset.dataset_digest),
                 spec=hook.spec(self.model),
                 suite=hook.suite(self.model),

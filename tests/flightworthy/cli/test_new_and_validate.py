@@ -12,7 +12,7 @@ import pytest
 
 from flightworthy.adapters import spec_files
 from flightworthy.dataset import ingest
-from flightworthy.expectations import check_expectations, suite_from
+from flightworthy.expectations import Instruments, check_expectations, suite_from
 from flightworthy.training import Lineage, TrainingOrder
 from tests.flightworthy.cli.conftest import NOW, Call, House
 
@@ -57,6 +57,7 @@ def test_a_new_model_goes_through_the_real_line(call: Call, house: House, tmp_pa
     from flightworthy.adapters.dataset_files import DatasetFiles
     from flightworthy.adapters.gx_suites import GxSuites
     from flightworthy.adapters.model_code import ModelFolders
+    from flightworthy.adapters.partition_counts import DuckdbCounts
     from flightworthy.adapters.partition_files import PartitionFiles
     from flightworthy.packaging import model_artifacts
     from tests.training_material import frames_of
@@ -68,9 +69,8 @@ def test_a_new_model_goes_through_the_real_line(call: Call, house: House, tmp_pa
     suite = suite_from(spec_files.read(folder / "suite.yaml", {}), folder=folder)
     store = DatasetFiles(root=house.home / "datasets")
     ingested = ingest(PartitionFiles.of(spec), store, model="churn", key=None, window=2, now=NOW)
-    checked = check_expectations(
-        store, GxSuites(reports=tmp_path / "reports"), version=ingested.version, spec=spec, suite=suite, now=NOW
-    )
+    instruments = Instruments(validator=GxSuites(reports=tmp_path / "reports"), counter=DuckdbCounts())
+    checked = check_expectations(store, instruments, version=ingested.version, spec=spec, suite=suite, now=NOW)
     assert checked.objections == ()
     frame = store.frame(checked.version)
     lineage = Lineage(

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -30,7 +30,7 @@ from flightworthy.adapters.dataset_files.content import digest_of, frame_of, pla
 from flightworthy.dataset import DatasetVersion, PartitionVersion, Quarantined, Split, split_of
 from flightworthy.errors import ArtifactRefused, PartitionRefused
 
-__all__ = ["DatasetFiles"]
+__all__ = ["DatasetFiles", "PartitionRows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,7 @@ class DatasetFiles:
                 manifest = _manifest(partition, table, sources, now)
                 with writing.new_folder(folder) as making:
                     parquet.write_table(table, making / "data.parquet", compression="zstd")
+                    manifest["file_sha256"] = writing.sha256_of(making / "data.parquet")
                     writing.write_json(making / "manifest.json", manifest)
             # The content first: a name in the list without its folder would be a partition lost.
             self._add_revision(partition, now)
@@ -79,6 +80,20 @@ class DatasetFiles:
     def read(self, partition: PartitionVersion) -> pd.DataFrame:
         """One partition's rows. Raises `ArtifactRefused` if the stored rows are not those of the digest."""
         return frame_of(self._table(partition))
+
+    def rows(self, partition: PartitionVersion) -> PartitionRows:
+        """One partition's rows where they lie. Raises `ArtifactRefused` if the file is not the one that was written."""
+        file = self._folder(partition) / "data.parquet"
+        known = writing.read_json(self._folder(partition) / "manifest.json", default={}).get("file_sha256")
+        if not file.exists() or (known is not None and writing.sha256_of(file) != known):
+            raise _refused(partition, file, "is not there" if not file.exists() else _CHANGED)
+        return PartitionRows(file=file)
+
+    def distinct(self, version: DatasetVersion, column: str) -> list[Any]:
+        """Every value of a column, once; no other column is read."""
+        files = [self._folder(partition) / "data.parquet" for partition in version.partitions]
+        parts = [parquet.read_table(file, columns=[column], partitioning=None)[column].unique() for file in files]
+        return list(dict.fromkeys(value for part in parts for value in part.to_pylist()))
 
     def frame(self, version: DatasetVersion) -> pd.DataFrame:
         """All rows of a dataset version in time order; a column's type is the one that holds it in every partition."""
@@ -161,14 +176,7 @@ class DatasetFiles:
         file = self._folder(partition) / "data.parquet"
         table = parquet.read_table(file, partitioning=None) if file.exists() else None
         if table is None or digest_of(plain(table)) != partition.digest:
-            what = "is not there" if table is None else "holds other rows than when it was written"
-            raise ArtifactRefused(
-                f"{file} {what}: partition {partition.key} of {partition.model} was {partition.digest[:12]}. "
-                "Remove its folder and run ingest again to take it from its source.",
-                model=partition.model,
-                key=partition.key,
-                digest=partition.digest,
-            )
+            raise _refused(partition, file, "is not there" if table is None else _CHANGED)
         return table
 
     def _add_revision(self, partition: PartitionVersion, now: datetime) -> None:
@@ -190,6 +198,38 @@ class DatasetFiles:
     def _locked(self, model: str) -> Iterator[None]:
         with writing.locked(self.root / model):
             yield
+
+
+_CHANGED: Final = "holds other rows than when it was written"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionRows:
+    """A partition's rows in their file."""
+
+    file: Path
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.file,)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(parquet.read_schema(self.file).names)
+
+    def frame(self) -> pd.DataFrame:
+        """All of them, as `DatasetFiles.read` gives them."""
+        return frame_of(parquet.read_table(self.file, partitioning=None))
+
+
+def _refused(partition: PartitionVersion, file: Path, what: str) -> ArtifactRefused:
+    return ArtifactRefused(
+        f"{file} {what}: partition {partition.key} of {partition.model} was {partition.digest[:12]}. "
+        "Remove its folder and run ingest again to take it from its source.",
+        model=partition.model,
+        key=partition.key,
+        digest=partition.digest,
+    )
 
 
 def _manifest(partition: PartitionVersion, table: pa.Table, sources: Sequence[str], now: datetime) -> dict[str, Any]:

@@ -27,6 +27,7 @@ __all__ = [
     "remove_folder",
     "replace_json",
     "sha256",
+    "sha256_of",
     "write_json",
 ]
 
@@ -36,6 +37,12 @@ _MAKING = ".making-"
 def sha256(content: bytes) -> str:
     """In hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of(file: Path) -> str:
+    """Of a file's bytes, in hexadecimal; the file is not held in memory."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def folder_name(key: str) -> str:

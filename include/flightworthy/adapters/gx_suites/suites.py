@@ -1,0 +1,139 @@
+"""A validation definition, a checkpoint and a page of Data Docs per result, on the engine that the suite names.
+
+The context is ephemeral, so that nothing has to be set up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import great_expectations as gx
+import pandas as pd
+from great_expectations.core.run_identifier import RunIdentifier
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.expectations.metadata_types import FailureSeverity
+
+from flightworthy.adapters.gx_suites.pages import context_of, write_page
+from flightworthy.adapters.gx_suites.results import absent, failure
+from flightworthy.errors import SpecError
+from flightworthy.expectations import Engine, Expectation, StoredRows, SuiteResult
+
+__all__ = ["GxSuites"]
+
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GxSuites:
+    """A `flightworthy.expectations.Validator`; Data Docs go below the folder ``reports``."""
+
+    reports: Path
+
+    def validate(
+        self,
+        rows: StoredRows,
+        expectations: Sequence[Expectation],
+        *,
+        engine: Engine,
+        model: str,
+        key: str,
+        now: datetime,
+    ) -> SuiteResult:
+        """Check every expectation on ``rows``.
+
+        One that looks at a column which is not there has failed; Great Expectations would show a traceback instead.
+        """
+        present = set(rows.columns)
+        able = [each for each in expectations if present.issuperset(each.columns)]
+        unable = [each for each in expectations if not present.issuperset(each.columns)]
+        site = self.reports / model / "data_docs"
+        context = context_of(site)
+        definition, parameters = (_in_duckdb if engine == "duckdb" else _in_pandas)(context, rows)
+        suite = context.suites.add(
+            gx.ExpectationSuite(name=model, expectations=[_configured(each, engine) for each in able])
+        )
+        checkpoint = context.checkpoints.add(
+            gx.Checkpoint(
+                name=model,
+                validation_definitions=[
+                    context.validation_definitions.add(
+                        gx.ValidationDefinition(name=model, data=definition, suite=suite)
+                    )
+                ],
+                actions=[],
+                result_format={
+                    "result_format": "BASIC",
+                    "partial_unexpected_count": _SHOWN,
+                    "return_unexpected_index_query": False,
+                },
+            )
+        )
+        ran = checkpoint.run(batch_parameters=parameters, run_id=RunIdentifier(run_name=key, run_time=now))
+        ((identifier, result),) = ran.run_results.items()
+        page = write_page(context, identifier, site=site, model=model)
+        failures = [failure(each.to_json_dict()) for each in result.results if not each.success]
+        failures += [absent(each, present) for each in unable]
+        order = [each.type for each in expectations]
+        return SuiteResult(
+            model=model,
+            key=key,
+            checked=len(expectations),
+            failures=tuple(sorted(failures, key=lambda each: order.index(each.expectation))),
+            docs=None if page is None else page.relative_to(self.reports.absolute()).as_posix(),
+        )
+
+
+def _in_duckdb(context: Any, rows: StoredRows) -> tuple[Any, dict[str, Any]]:
+    from flightworthy.adapters.gx_suites import duckdb_metrics, duckdb_order, duckdb_python  # noqa: F401 # registered
+    from flightworthy.adapters.gx_suites.duckdb_engine import VIEW
+
+    files = [str(Path(file).absolute()) for file in rows.files]
+    source = context.data_sources.add_flightworthy_parquet(
+        "partition", connection_string="duckdb:///:memory:", files=files, create_temp_table=False
+    )
+    asset = source.add_query_asset("rows", query=f"SELECT * FROM {VIEW}")  # noqa: S608 # our own name
+    return asset.add_batch_definition_whole_table("whole"), {}
+
+
+def _in_pandas(context: Any, rows: StoredRows) -> tuple[Any, dict[str, Any]]:
+    asset = context.data_sources.add_pandas("partition").add_dataframe_asset("rows")
+    return asset.add_batch_definition_whole_dataframe("whole"), {"dataframe": _with_plain_text(rows.frame())}
+
+
+def _with_plain_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text as Python strings: Great Expectations takes the type of each value, and does not know pandas 3's ``str``."""
+    text = [name for name in frame.columns if isinstance(frame[name].dtype, pd.StringDtype)]
+    return frame.astype(dict.fromkeys(text, object)) if text else frame
+
+
+def _configured(expectation: Expectation, engine: Engine) -> Any:
+    kwargs = dict(expectation.kwargs)
+    if engine == "duckdb" and kwargs.get("column_set"):
+        # On databases the library takes AGE for age, unless a name is quoted.
+        kwargs["column_set"] = [f'"{name}"' for name in kwargs["column_set"]]
+    configuration = ExpectationConfiguration(
+        type=expectation.type,
+        kwargs=kwargs,
+        meta=dict(expectation.meta),
+        severity=FailureSeverity(expectation.severity),
+    )
+    try:
+        return configuration.to_domain_obj()
+    except (ValueError, TypeError) as error:
+        place = f"suite.yaml:{expectation.line}" if expectation.line else "the spec"
+        raise SpecError(
+            f"{place}: {expectation.type}: Great Expectations does not take these kwargs: {_sentence(error)}",
+            file="suite.yaml",
+            line=expectation.line,
+            key=expectation.type,
+        ) from error
+
+
+def _sentence(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # pydantic begins with a count; the fields and what is wrong with them follow.
+    return " ".join(lines[1:]) if len(lines) > 1 else " ".join(lines)

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from flightworthy.adapters.dataset_files import DatasetFiles
+from flightworthy.adapters.gx_suites import GxSuites
+from flightworthy.adapters.partition_counts import DuckdbCounts
+from flightworthy.adapters.partition_files import PartitionFiles
+from flightworthy.adapters.spec_files import load, read
+from flightworthy.dataset import DatasetVersion, ingest
+from flightworthy.expectations import Asked, Instruments, check_expectations, suite_from
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+MODELS = Path(__file__).parents[3] / "include" / "models"
+CLAIMS = Path(os.environ.get("FLIGHTWORTHY_DATA_DIR", "data")) / "vehicle_claims.csv"
+ASKED = Asked(target="y", positive=1, features={"x": "number", "c": "category"}, slices=("c",))
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Write rows as a partition; its files."""
+    store = DatasetFiles(root=tmp_path)
+
+    def files(key: str, **columns: object) -> tuple[Path, ...]:
+        return store.rows(store.write("m", key, pa.table(columns), sources=[], now=NOW)).files
+
+    return files
+
+
+def test_counts_are_those_of_the_rows(files):
+    """Labels by group, bins by the reference, ranks as scikit-learn's, duplicates, rows that stood there before."""
+    random = np.random.default_rng(7)
+    x, y = random.normal(size=400).round(1), random.integers(0, 2, size=400)
+    c = [("a", "b", None)[place] for place in random.integers(0, 3, size=400)]
+    here = files("2", x=[*x, x[0]], y=[*y, y[0]], c=[*c, c[0]])
+    before = files("1", x=x[:100], y=y[:100].astype(float), c=c[:100])
+    counts = DuckdbCounts().count(here, before, ASKED)
+    assert (counts.rows, counts.reference_rows) == (401, 100)
+    distinct = {*zip(x, y, c, strict=True)}
+    assert counts.duplicates == 401 - len(distinct)
+    rows_before = {*zip(x[:100], y[:100], c[:100], strict=True)}
+    assert counts.repeats == sum(row in rows_before for row in [*zip(x, y, c, strict=True), (x[0], y[0], c[0])])
+    assert counts.labels[""] == (int(y.sum() + y[0]), 401)
+    assert counts.reference_labels[""] == (int(y[:100].sum()), 100)
+    group = [label for label, of in zip(y, c, strict=True) if of == "a"]
+    assert counts.labels["c=a"][1] == len(group) + (c[0] == "a")
+    assert counts.ranks["x"][0] == pytest.approx(roc_auc_score([*y, y[0]], [*x, x[0]]))
+    assert sum(counts.bins["x"][1]) == 100
+    assert max(counts.bins["x"][1]) <= 15
+    assert [sum(side) for side in counts.bins["c"]] == [
+        sum(of is not None for of in [*c, c[0]]),
+        sum(of is not None for of in c[:100]),
+    ]
+
+
+def test_another_unit_and_a_column_that_tells_the_label_show(files):
+    """Faults 8 and 9, without a reference only what needs none."""
+    y = [0, 1] * 50
+    x = [float(place % 17) for place in range(100)]
+    before = files("1", x=x, y=y, c=["a"] * 100)
+    here, reference = (
+        DuckdbCounts().count(files("2", x=[100 * each + 50 for each in x], y=y, c=["b"] * 100), before, ASKED).bins["x"]
+    )
+    assert sum(abs(a / 100 - b / 100) for a, b in zip(here, reference, strict=True)) / 2 > 0.9
+    alone = DuckdbCounts().count(files("3", x=[each + 0.5 for each in y], y=y, c=[str(each) for each in y]), (), ASKED)
+    assert (alone.ranks["x"], alone.ranks["c"]) == ((1.0, 50, 50), (1.0, 50, 50))
+    assert (alone.bins, alone.reference_rows) == ({}, 0)
+
+
+@pytest.fixture(scope="module")
+def months(tmp_path_factory):
+    """The store with the first year of the claims, every month but the last passed."""
+    if not CLAIMS.exists():
+        pytest.skip(f"{CLAIMS} is not there; FLIGHTWORTHY_DATA_DIR says where it is")
+    spec = load(MODELS / "claims", {"FLIGHTWORTHY_DATA_DIR": str(CLAIMS.parent)})
+    store = DatasetFiles(root=tmp_path_factory.mktemp("claims"))
+    version = ingest(PartitionFiles.of(spec), store, model="claims", key="1994-12", window=12, now=NOW).version
+    for partition in version.partitions[:-1]:
+        store.mark_passed(partition, suite="", now=NOW)
+    return spec, store, version
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "group, share, refused, warned",
+    [
+        ({"BasePolicy": "Liability"}, 0.1, True, True),
+        ({"BasePolicy": "Liability"}, 0.0, False, False),
+        # The men are four of five: too few others to hold them against. The whole month stands out instead.
+        ({"Sex": "Male"}, 0.1, False, True),
+    ],
+)
+def test_labels_flipped_in_one_group_of_the_claims(months, tmp_path, group, share, refused, warned):
+    """Fault 10: a tenth of one group's labels in one month."""
+    spec, store, version = months
+    frame = store.read(version.partition)
+    ((column, value),) = group.items()
+    rows = frame.index[frame[column] == value]
+    flipped = np.random.default_rng(7).choice(rows, size=round(share * len(rows)), replace=False)
+    frame.loc[flipped, "FraudFound_P"] = 1 - frame.loc[flipped, "FraudFound_P"]
+    content = pa.Table.from_pandas(frame, preserve_index=False)
+    poisoned = store.write("claims", "1994-12", content, sources=[str(tmp_path)], now=NOW)
+    window = DatasetVersion(model="claims", as_of="1994-12", partitions=(*version.partitions[:-1], poisoned))
+    suite = suite_from(read(MODELS / "claims" / "suite.yaml", {}), folder=MODELS / "claims")
+    instruments = Instruments(validator=GxSuites(reports=tmp_path), counter=DuckdbCounts())
+    checked = check_expectations(store, instruments, version=window, spec=spec, suite=suite, now=NOW)
+    said = [*checked.objections, *checked.result.warnings]
+    assert any(f"where {column}={value}" in each for each in checked.objections) == refused
+    assert any("label rate" in each for each in said) == warned
