@@ -29,7 +29,7 @@ check: environment ## style, types, the layers, and that the lock is what pyproj
 	$(python) -m ruff check
 	$(python) -m ruff format --check
 	$(python) -m mypy
-	$(python) -m mypy demo
+	$(python) -m mypy demo benchmarks
 	.venv/bin/lint-imports
 	@cp requirements.lock .venv/expected.lock && $(compile) pyproject.toml -o .venv/expected.lock
 	@diff -u requirements.lock .venv/expected.lock || { echo 'requirements.lock is not what pyproject.toml asks for: make lock' >&2; exit 1; }

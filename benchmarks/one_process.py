@@ -140,6 +140,7 @@ def main(model: str) -> None:
             partition=key,
             interval_start=None,
             actor="one-process",
+            user=None,
         )
         line = Line(spec=hook.spec(model), hook=hook, mlflow=MlflowHook(), run=run)
         release = line.deploy(key)
