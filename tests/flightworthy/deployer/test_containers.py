@@ -9,11 +9,11 @@ import docker
 import pytest
 from docker.errors import DockerException
 
+from drill.rig import TINY, Rig
 from flightworthy.adapters.docker_containers import NETWORK, DockerContainers
 from flightworthy.deployer.containers import ContainerServers
 from flightworthy.errors import ReleaseRefused
 from flightworthy.image import BASE_IMAGE, PORT
-from tests.flightworthy.deployer.rig import Rig
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -39,7 +39,7 @@ def engine():
 @pytest.fixture(scope="module")
 def image(engine):
     """The tiny server in an image; its digest."""
-    server = Path(__file__).with_name("tiny_server.py").read_bytes()
+    server = Path(TINY[1]).read_bytes()
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as tar:
         files = {"Dockerfile": DOCKERFILE.encode(), "tiny_server.py": server, "behaviour.json": b'{"prediction": 0.5}'}

@@ -9,11 +9,11 @@ import urllib.request
 
 import pytest
 
+from drill.rig import with_strategy
 from flightworthy import ledger
 from flightworthy.deployer.daemon import stop_all
 from flightworthy.deployer.servers import free_port
 from flightworthy.errors import Conflict
-from tests.flightworthy.deployer.rig import with_strategy
 
 pytestmark = pytest.mark.slow
 

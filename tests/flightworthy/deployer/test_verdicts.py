@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from drill.rig import Rig, with_strategy
 from flightworthy.deployer.router import _packaged
 from flightworthy.deployer.servers import free_port
 from flightworthy.release import release_id
 from tests.flightworthy.canary.arms import LIMITS
-from tests.flightworthy.deployer.rig import Rig, with_strategy
 from tests.flightworthy.deployer.test_under_load import ask
 from tests.flightworthy.serving.making import write_artifact
 

@@ -5,6 +5,8 @@ Keys: ``prediction``; ``error_rate``, the share of requests answered 500; ``cras
 latency too unless ``is_old``.
 """
 
+from __future__ import annotations
+
 import argparse
 import asyncio
 import json
@@ -12,18 +14,24 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 
-def options():
+def options() -> argparse.Namespace:
+    """As the real server takes them."""
     parser = argparse.ArgumentParser()
     for name in ("artifact", "digest", "model", "version", "release", "arm", "predictions", "host", "port"):
         parser.add_argument(f"--{name}", required=True)
     return parser.parse_args()
 
 
-def answer(line, body, may_fail, behaviour, draining):
+def answer(
+    line: bytes, body: bytes, may_fail: bool, behaviour: Mapping[str, Any], draining: asyncio.Event
+) -> tuple[int, dict[str, Any]]:
+    """Status and content."""
     if line.startswith(b"GET /healthz"):
         return (503 if draining.is_set() else 200), {"status": "ok"}
     if may_fail and random.random() < behaviour.get("error_rate", 0.0):
@@ -32,7 +40,7 @@ def answer(line, body, may_fail, behaviour, draining):
     return 200, {"predictions": [behaviour["prediction"]] * rows}
 
 
-async def read(reader):
+async def read(reader: asyncio.StreamReader) -> tuple[bytes, bytes, bool, str | None]:
     """One request: its first line, empty at the end of the connection, its body, and whether it may be failed."""
     line, length, may_fail, entity = await reader.readline(), 0, True, None
     while line and (header := await reader.readline()) not in (b"\r\n", b""):
@@ -47,7 +55,7 @@ async def read(reader):
     return line, await reader.readexactly(length), may_fail, entity
 
 
-def logged(told, behaviour, entity, began):
+def logged(told: argparse.Namespace, behaviour: Mapping[str, Any], entity: str | None, began: float) -> str:
     """A line of the prediction log."""
     row = {
         "at": datetime.now(UTC).isoformat(), "request_id": f"{time.monotonic_ns()}", "entity": entity,
@@ -59,7 +67,8 @@ def logged(told, behaviour, entity, began):
     return json.dumps(row) + "\n"
 
 
-async def main():
+async def main() -> None:
+    """Serve until SIGTERM."""
     told = options()
     behaviour = json.loads((Path(told.artifact) / "behaviour.json").read_text())
     if behaviour.get("crashes"):
@@ -69,7 +78,7 @@ async def main():
     folder.mkdir(parents=True, exist_ok=True)
     log = (folder / f"{told.release}-{told.port}.jsonl").open("a", buffering=1)
 
-    async def serve(reader, writer):
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while (request := await read(reader))[0]:
                 line, body, may_fail, entity = request
