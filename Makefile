@@ -17,7 +17,7 @@ demo: environment ## the tour: everything started, shown, checked and stopped ag
 	@$(python) -m demo.tour
 
 drill: environment ## kill it at every moment, break it in every way, under load; LENGTH=long for all of it
-	@$(python) -m drill $(if $(LENGTH),--$(LENGTH))
+	@$(python) -m drill $(if $(LENGTH),--$(LENGTH)) $(PARTS)
 
 test: environment ## all the tests
 	@$(python) -m pytest

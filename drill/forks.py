@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from flightworthy.deployer.settings import Settings
 from flightworthy.errors import FlightworthyError
@@ -71,6 +72,11 @@ class Fork:
         """End it at once, and wait until it has."""
         self._process.kill()
         self._process.join()
+
+
+def barrier(parties: int) -> Any:
+    """Where so many forks wait for one another."""
+    return _FORKS.Barrier(parties)
 
 
 def deploy(settings: Settings) -> None:

@@ -1,8 +1,8 @@
 """A model server that does what ``behaviour.json`` in its artifact says; it takes the options of the real one.
 
 Keys: ``prediction``; ``error_rate``, the share of requests answered 500; ``crashes`` at start; ``hangs`` on requests;
-``delay``, seconds before each answer. Answers are in the prediction log as the real server writes them, and their
-latency too unless ``is_old``.
+``delay``, seconds before each answer; ``load_time``, seconds before it listens. Answers are in the prediction log as
+the real server writes them, and their latency too unless ``is_old``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,13 +46,15 @@ async def read(reader: asyncio.StreamReader) -> tuple[bytes, bytes, bool, str | 
     line, length, may_fail, entity = await reader.readline(), 0, True, None
     while line and (header := await reader.readline()) not in (b"\r\n", b""):
         if line.startswith(b"POST"):
-            sys.stdout.write(header.decode())
+            with suppress(OSError):
+                sys.stdout.write(header.decode())
         may_fail = may_fail and b"rehearsal" not in header.lower()
         if header.lower().startswith(b"content-length:"):
             length = int(header.split(b":")[1])
         if header.lower().startswith(b"x-entity-id:"):
             entity = header.split(b":")[1].strip().decode()
-    sys.stdout.flush()
+    with suppress(OSError):
+        sys.stdout.flush()
     return line, await reader.readexactly(length), may_fail, entity
 
 
@@ -73,6 +76,7 @@ async def main() -> None:
     behaviour = json.loads((Path(told.artifact) / "behaviour.json").read_text())
     if behaviour.get("crashes"):
         sys.exit("cannot load this model")
+    time.sleep(behaviour.get("load_time", 0.0))  # noqa: ASYNC251 - nothing else happens yet
     draining = asyncio.Event()
     folder = Path(told.predictions) / told.model
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,13 +87,12 @@ async def main() -> None:
             while (request := await read(reader))[0]:
                 line, body, may_fail, entity = request
                 began = time.perf_counter()
-                if behaviour.get("hangs") and line.startswith(b"POST"):
-                    await asyncio.sleep(60)
-                if behaviour.get("delay") and line.startswith(b"POST"):
-                    await asyncio.sleep(behaviour["delay"])
+                if line.startswith(b"POST"):
+                    await asyncio.sleep(60 if behaviour.get("hangs") else behaviour.get("delay", 0.0))
                 status, content = answer(line, body, may_fail, behaviour, draining)
                 if line.startswith(b"POST") and status == 200 and may_fail:
-                    log.write(logged(told, behaviour, entity, began))
+                    with suppress(OSError):  # a full disk costs lines of the log, and no answer
+                        log.write(logged(told, behaviour, entity, began))
                 sent = json.dumps(content).encode()
                 head = f"HTTP/1.1 {status} X\r\nx-flightworthy-release: {told.release}\r\n"
                 writer.write(f"{head}content-length: {len(sent)}\r\n\r\n".encode() + sent)

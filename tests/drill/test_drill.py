@@ -9,14 +9,17 @@ from datetime import timedelta
 import jsonschema
 import pytest
 
-from drill import acts, invariants
+from drill import acts, invariants, marathon, pairs
 from drill.acts import NeverReached, play, promotion, rollback
 from drill.crashes import ACTS, crash_everywhere
 from drill.invariants import Expected, broken
 from drill.load import Told
 from drill.moments import MOMENTS, to_kill_at, unnamed
+from drill.pairs import decide_in_pairs
 from drill.report import Report
 from drill.scene import scene
+from flightworthy.adapters.sql_releases import SqlReleases
+from flightworthy.release import propose
 from flightworthy.testing import MemoryReleases
 from tests.benchmarks.test_results import SCHEMA
 from tests.flightworthy.release_makers import NOW, in_canary, release, serving
@@ -123,3 +126,42 @@ def test_a_report_is_broken_by_one_row_and_goes_on():
     assert [row.value for row in report.rows] == [0, 1, 2]
     assert not report.holds
     assert report.notes == ["breaks: NeverReached: nobody came", "wrong: one", "wrong: two"]
+
+
+@pytest.mark.slow
+def test_of_two_that_decide_at_once_one_wins_and_the_other_is_told(new_database, tmp_path):
+    """From two processes each, on SQLite and on PostgreSQL; by the winner's name and both generations."""
+    report = Report()
+    decide_in_pairs(new_database(), tmp_path, report, pairs=4)
+    assert report.holds, report.notes
+    assert [row.what for row in report.rows] == [
+        "4 pairs, promote and promote", "4 pairs, promote and rollback", "4 pairs, rollback and rollback",
+    ]  # fmt: skip
+
+
+def test_a_pair_without_one_winner_is_told(tmp_path):
+    """Two winners, none, or a loser that was told of somebody else."""
+    store = SqlReleases(f"sqlite:///{tmp_path / 'flightworthy.db'}")
+    before = pairs._serving(store, "m")
+    won, other = {"actor": "promote 0", "won": True}, {"actor": "promote 1", "won": True}
+    assert "2 won" in next(pairs.verdict(store, "m", before, [won, other]))
+    propose(store, pairs._release("m", "10"), actor="promote 0", reason="at once", now=NOW)
+    facts = {"model": "m", "expected": before.generation, "found": before.generation + 1, "winner": "promote 0"}
+    lost = {"actor": "promote 1", "won": False, "facts": facts}
+    assert list(pairs.verdict(store, "m", before, [won, lost])) == []
+    assert "0 won" in next(pairs.verdict(store, "m", before, [lost, lost]))
+    wrong = {**lost, "facts": {**facts, "winner": "somebody"}}
+    assert "was told" in next(pairs.verdict(store, "m", before, [won, wrong]))
+    store.close()
+
+
+@pytest.mark.slow
+def test_five_promotions_and_five_rollbacks_lose_no_request(played):
+    """By the command line; how long each took is reported, not asserted."""
+    times = marathon.Times()
+    assert marathon.run(played, times, count=5) == []
+    assert played.load.failed == {}
+    median, worst, command = times.rows(5)
+    assert 0 < median.value <= worst.value
+    assert command.value > 0
+    assert [(row.value, row.met) for row in times.rows(6)] == [(None, False), (None, False), (None, None)]
