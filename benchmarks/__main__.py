@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.result import ROOT
 
-BENCHMARKS = ("judge", "parse", "line_overhead", "serving", "image")
+BENCHMARKS = ("judge", "parse", "line_overhead", "rollback", "serving", "image")
 
 
 def main() -> int:

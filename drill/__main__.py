@@ -38,7 +38,10 @@ def main(argv: list[str] | None = None) -> int:
     began = time.monotonic()
     shutil.rmtree(HOME, ignore_errors=True)
     report = Report()
-    drill(report, HOME, parts=asked.parts or PARTS, is_long=asked.long)
+    try:
+        drill(report, HOME, parts=asked.parts or PARTS, is_long=asked.long)
+    except KeyboardInterrupt:
+        report.add(row("the drill was broken off", 1, "time", at_most=0))
     is_whole = asked.long and not asked.parts
     report.add(row("requests", report.requests, "sent", at_least=A_MILLION if is_whole else None))
     report.add(row("requests that failed", report.failed, "failed", at_most=0))
@@ -64,7 +67,7 @@ def drill(report: Report, home: Path, *, parts: Sequence[str], is_long: bool) ->
             if "containers" in parts and is_long:
                 _in_containers(report, home, mlflow)
     if "marathon" in parts:
-        _in_a_row(report, home, is_long=is_long)
+        _in_a_row(report, home, is_long=is_long, is_whole=is_long and set(parts) == set(PARTS))
 
 
 def _in_processes(report: Report, home: Path, mlflow: str, *, is_long: bool) -> None:
@@ -86,7 +89,7 @@ def _in_containers(report: Report, home: Path, mlflow: str) -> None:
         report.note(f"containers were not drilled: {missing}")
 
 
-def _in_a_row(report: Report, home: Path, *, is_long: bool) -> None:
+def _in_a_row(report: Report, home: Path, *, is_long: bool, is_whole: bool) -> None:
     count, times = 100 if is_long else 5, Times()
     report.chapter(f"{count} promotions and {count} rollbacks in a row")
     with _played(report, home / "marathon", rate=2000 if is_long else 300) as played:
@@ -95,7 +98,7 @@ def _in_a_row(report: Report, home: Path, *, is_long: bool) -> None:
             report.add(each)
         for line in PUBLISHED:
             report.note(line)
-        if is_long:
+        if is_whole:
             _go_on(report, played)
 
 
