@@ -199,7 +199,10 @@ def content_key(
 
 
 def contract_of(spec: Spec) -> dict[str, Any]:
-    """What a request to the model must hold and what it answers; becomes contract.json, with the classes added."""
+    """What a request to the model must hold and what it answers; becomes contract.json.
+
+    What the training rows say is added there: the classes, and of each feature what was seen.
+    """
     return {
         "model": spec.model,
         "entity": spec.entity,
@@ -208,6 +211,7 @@ def contract_of(spec: Spec) -> dict[str, Any]:
             {"name": name, **feature.model_dump(mode="json", exclude_none=True)}
             for name, feature in spec.features.items()
         ],
+        "requests": spec.requests.model_dump(mode="json"),
         "output": {
             "kind": "probability",
             "positive": spec.positive,

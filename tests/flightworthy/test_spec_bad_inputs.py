@@ -75,6 +75,24 @@ def test_what_a_canary_is_judged_by_must_make_sense(refused: Refused, written: s
     assert told in refused(f"{GOOD}  {written}\n")
 
 
+@pytest.mark.parametrize(
+    "written, told",
+    [
+        ("{extra_features: flag}", "requests.extra_features=flag: must be one of refuse, ignore"),
+        ("{out_of_range: missing}", "requests.out_of_range=missing: must be one of accept, flag, refuse"),
+        ("{unseen: flag}", "requests.unseen: unknown key; known are extra_features, out_of_range, unseen_category"),
+        (
+            "{unseen_category: missing}",
+            "requests.unseen_category=missing: cannot be where sex may not be missing; make it nullable",
+        ),
+    ],
+)
+def test_what_becomes_of_requests_must_make_sense(refused: Refused, written: str, told: str) -> None:
+    """A policy that there is none of, or that asks for a gap where none may be."""
+    text = changed("sex: {type: category, nullable: true}", "sex: category")
+    assert told in refused(f"{text}requests: {written}\n")
+
+
 def test_a_criterion_may_be_left_out(tmp_path: Path) -> None:
     """``null`` is not judged."""
     (tmp_path / "churn").mkdir()

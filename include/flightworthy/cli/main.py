@@ -46,6 +46,7 @@ COMMANDS = {
     "reproduce": "train a version again from what was recorded, and say whether it is the same",
     "diff": "show what differs between two versions: data, parameters, code, packages, metrics, decision",
     "prune": "throw away what retention lets go: images, folders and versions that nobody needs",
+    "compact": "turn finished files of the prediction log into Parquet, a folder for each day",
     "database": "make or upgrade the tables of the release database, or look at them",
     "deployer": "run the daemon that serves the models and steers the traffic",
 }
@@ -224,6 +225,11 @@ def _prune(command: argparse.ArgumentParser) -> None:
     _json(command)
 
 
+def _compact(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; all models if none is given")
+    _json(command)
+
+
 def _database(command: argparse.ArgumentParser) -> None:
     verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
     for verb, summary in (
@@ -249,6 +255,7 @@ _ARGUMENTS = {
     "reproduce": _reproduce,
     "diff": _diff,
     "prune": _prune,
+    "compact": _compact,
     "database": _database,
     "deployer": _deployer,
 }

@@ -19,6 +19,7 @@ from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.deployer.aliases import AliasKeeper, registry_maker
 from flightworthy.deployer.alone import alone, alone_in_folder
 from flightworthy.deployer.baking import Baking
+from flightworthy.deployer.compacting import Compacting
 from flightworthy.deployer.containers import ContainerServers
 from flightworthy.deployer.errands import Errands
 from flightworthy.deployer.healings import Healings
@@ -88,6 +89,7 @@ class Deployer:
         )
         self._stock = Stock(self._store, kinds, lambda: datetime.now(UTC))
         self._pruning = DailyPruning(self._store, settings, lambda: datetime.now(UTC))
+        self._compacting = Compacting(settings.predictions, lambda: datetime.now(UTC))
         self._reconciler = Reconciler(
             store=self._store,
             router=self._router,
@@ -117,6 +119,7 @@ class Deployer:
                     self._pace = self._reconciler.reconcile()
                     self._stock.tend(self._rows)
                     self._pruning.tend()
+                    self._compacting.tend()
             except FlightworthyError as error:
                 log.warning("pass_failed reason=%s", error.message)
                 stopping.wait(0.5)
@@ -125,7 +128,7 @@ class Deployer:
                 log.exception("pass_broke")
                 stopping.wait(1.0)
             stopping.wait(_PAUSE[self._pace].total_seconds())
-        for beside in (self._errands, self._stock, self._pruning):
+        for beside in (self._errands, self._stock, self._pruning, self._compacting):
             beside.close()
         if self._aliases is not None:
             self._aliases.close()

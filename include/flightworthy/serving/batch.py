@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,9 +17,11 @@ __all__ = ["Batch", "Column", "from_columns", "from_rows"]
 _LARGEST_INTEGER = 2**53
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What will be scored. ``rows`` is what the prediction log keeps; ``flagged`` are features that policy let pass."""
+class Batch(msgspec.Struct, frozen=True):
+    """What will be scored. ``rows`` is what the prediction log keeps.
+
+    ``flagged`` are the features of which a row holds what training did not see.
+    """
 
     matrix: NDArray[Any]
     rows: Sequence[Row] | NDArray[Any]
@@ -35,21 +38,19 @@ class Column:
 
 def from_rows(contract: Contract, rows: Sequence[Row]) -> Batch:
     """A batch of rows whose types, ranges and categories were seen to while they were decoded."""
-    if not contract.policy.flags:
-        return Batch(contract.matrix(rows), rows)
-    flagged = []
-    columns = [list(values) for values in zip(*rows, strict=True)]
-    for feature, values in zip(contract.features, columns, strict=True):
-        if feature.values is not None:
-            known = {*feature.values, None}
-            unseen = any(value not in known for value in values)
-            values[:] = [value if value in known else None for value in values]
-        else:
-            present = [value for value in values if value is not None] if feature.is_bounded else []
-            unseen = bool(present) and feature.range_flaw(min(present), max(present)) is not None
-        flagged += [feature.name] if unseen else []
-    kept: list[Row] = list(zip(*columns, strict=True))
-    return Batch(contract.matrix(kept), kept, tuple(flagged))
+    if contract.is_numeric and len(rows) > 1:
+        matrix = contract.matrix(rows)
+        return Batch(matrix, rows, contract.watch.strange_in(matrix))
+    flagged = contract.watch.strange(rows)
+    if flagged and contract.policy.unseen_category == "missing":
+        rows = [tuple(map(_known, contract.features, row)) for row in rows]
+    return Batch(contract.matrix(rows), rows, flagged)
+
+
+def _known(feature: Feature, value: Any) -> Any:
+    """The value, or None in place of a category that training did not see."""
+    is_strange = feature.seen is not None and feature.seen.values is not None and value not in feature.seen.values
+    return None if is_strange else value
 
 
 def from_columns(contract: Contract, columns: Mapping[str, Column], rows: int) -> Batch | Flaw:
@@ -83,17 +84,30 @@ def _kept(feature: Feature, column: Column, policy: Policy) -> _Kept | str:
         return f"Expected a value, got null in row {int(missing.argmax())}"
     present = column.values if missing is None else column.values[~missing]
     if feature.type == "category":
-        unseen = _unseen(feature, present)
-        if unseen is None or policy.unseen_category == "refuse":
-            return _Kept(column.values, missing, False) if unseen is None else f"Invalid category {unseen!r:.60}"
-        known = set(feature.values or ())
-        return _Kept(column.values, np.array([value not in known for value in column.values.tolist()]), True)
+        return _kept_texts(feature, column.values, missing, policy)
     if (wrong := _number_flaw(feature, present)) is not None:
         return wrong
-    outside = feature.range_flaw(present.min(), present.max()) if feature.is_bounded and len(present) else None
-    if outside is not None and policy.out_of_range == "refuse":
-        return outside
-    return _Kept(column.values, missing, outside is not None)
+    if not len(present) or feature.type == "boolean":
+        return _Kept(column.values, missing, False)
+    low, high = present.min(), present.max()
+    if (wrong := feature.range_flaw(low, high)) is not None:
+        return wrong
+    seen = feature.seen
+    return _Kept(column.values, missing, seen is not None and not seen.minimum <= low <= high <= seen.maximum)
+
+
+def _kept_texts(
+    feature: Feature, values: NDArray[Any], missing: NDArray[np.bool_] | None, policy: Policy
+) -> _Kept | str:
+    present = set((values if missing is None else values[~missing]).tolist())
+    if feature.values is not None and (strange := present.difference(feature.values)):
+        return f"Invalid category {min(strange)!r:.60}"
+    known = None if feature.seen is None else feature.seen.values
+    if known is None or present <= known:
+        return _Kept(values, missing, False)
+    if policy.unseen_category != "missing":
+        return _Kept(values, missing, True)
+    return _Kept(values, np.array([value not in known for value in values.tolist()]), True)
 
 
 _KINDS: Mapping[str, str] = {"number": "fiu", "integer": "fiu", "boolean": "b", "category": "O"}
@@ -114,14 +128,6 @@ def _gaps(column: Column) -> NDArray[np.bool_] | None:
         unknown = np.isnan(column.values)
         missing = unknown if missing is None else missing | unknown
     return missing if missing is not None and missing.any() else None
-
-
-def _unseen(feature: Feature, present: NDArray[Any]) -> str | None:
-    """A category that the model was not trained on, or None."""
-    if feature.values is None:
-        return None
-    strange = set(present.tolist()).difference(feature.values)
-    return min(strange) if strange else None
 
 
 def _number_flaw(feature: Feature, present: NDArray[Any]) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -21,8 +20,7 @@ __all__ = ["Dialect", "MlflowDialect", "Question"]
 Headers = Mapping[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """A batch to be scored, and how the predictions go back."""
 
     batch: Batch

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
+
+import msgspec
 
 from flightworthy.serving.dialect import Dialect, Headers, Question
 from flightworthy.serving.events import say
@@ -28,8 +29,7 @@ _SANE_ENTITY = re.compile(rb"[\x21-\x7e]{1,256}")
 _CLOSE = (b"connection", b"close")
 
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
+class _Scored(msgspec.Struct, frozen=True):
     """A question, and the predictions that answer it."""
 
     question: Question
@@ -76,7 +76,7 @@ class Endpoint:
         if isinstance(found, bytes):
             question = dialect.read(headers, found)
             if isinstance(question, Question):
-                predictions = self._service.score(question.batch.matrix, request_id)
+                predictions = self._service.score(question.batch, request_id)
                 if not isinstance(predictions, Problem):
                     return question.reply(predictions), _Scored(question, predictions)
                 question = predictions

@@ -32,8 +32,9 @@ _REFUSALS: Final[Mapping[str, str]] = {
 
 
 def document(scorer: Scorer, identity: Identity, limits: Limits) -> dict[str, Any]:
-    """As JSON types. The example is the first golden row, and its answer that of training."""
-    contract, row, answer = scorer.contract, scorer.golden.rows[0], scorer.golden.predictions[0]
+    """As JSON types. The example is the first golden row, without what names a person, and its answer."""
+    contract, golden, answer = scorer.contract, scorer.golden.rows[0], scorer.golden.predictions[0]
+    row = {each.name: _stand_in(each) if each.personal else golden[each.name] for each in contract.features}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -50,7 +51,7 @@ def document(scorer: Scorer, identity: Identity, limits: Limits) -> dict[str, An
             "/v2/health/ready": {"get": _page("Whether to send traffic", "Metadata")},
             "/healthz": {"get": _page("Whether to send traffic, and what would answer it", "Health")},
             "/metrics": {"get": _text("Prometheus' page", "text/plain")},
-            "/version": {"get": _text("The MLflow version whose protocol this is", "application/json")},
+            "/version": {"get": _text("The MLflow version whose protocol this is", "text/plain")},
         },
         "components": {"schemas": _schemas(contract, limits)},
     }
@@ -72,8 +73,9 @@ def _invocations(contract: Contract, row: Mapping[str, Any], answer: float) -> d
             {
                 "name": "x-entity-id",
                 "in": "header",
-                "description": "Whom the row is about; the router keeps it on one side of a canary",
-                "schema": {"type": "string", "maxLength": 256},
+                "description": "Whom the row is about; the router keeps it on one side of a canary. The prediction log "
+                "names it where it is at most 256 visible ASCII characters",
+                "schema": {"type": "string"},
             }
         ],
         "requestBody": {
@@ -111,7 +113,7 @@ def _infer(contract: Contract, identity: Identity, row: Mapping[str, Any], answe
 
 
 def _schemas(contract: Contract, limits: Limits) -> dict[str, Any]:
-    features = {feature.name: _feature(feature, contract) for feature in contract.features}
+    features = {feature.name: _feature(feature) for feature in contract.features}
     names = list(features)
     is_strict = contract.policy.extra_features == "refuse"
     record = {"type": "object", "properties": features, "required": names, "additionalProperties": not is_strict}
@@ -128,7 +130,11 @@ def _schemas(contract: Contract, limits: Limits) -> dict[str, Any]:
     one_by_one = {"type": "object", "properties": columns, "required": names, "additionalProperties": not is_strict}
     split = {
         "type": "object",
-        "properties": {"columns": {"const": names}, "data": lists, "index": {"type": "array"}},
+        "properties": {
+            "columns": {"const": names},
+            "data": lists,
+            "index": {"description": "As pandas writes it; not looked at"},
+        },
         "required": ["columns", "data"],
         "additionalProperties": False,
     }
@@ -162,13 +168,18 @@ def _tensors(names: list[str]) -> dict[str, Any]:
         },
         "required": ["name", "shape", "datatype"],
     }
+    output = {
+        "type": "object",
+        "properties": {"name": {"const": "predictions"}, "parameters": {"type": "object"}},
+        "required": ["name"],
+    }
     return {
         "type": "object",
         "properties": {
             "inputs": {"type": "array", "items": tensor, "minItems": 1},
             "id": {"type": ["string", "null"]},
             "parameters": {"type": "object"},
-            "outputs": {"type": "array"},
+            "outputs": {"type": "array", "items": output},
         },
         "required": ["inputs"],
     }
@@ -191,17 +202,29 @@ def _problem() -> dict[str, Any]:
     }
 
 
-def _feature(feature: Feature, contract: Contract) -> dict[str, Any]:
+def _feature(feature: Feature) -> dict[str, Any]:
     kind = _TYPES[feature.type]
     schema: dict[str, Any] = {"type": [kind, "null"] if feature.nullable else kind}
-    if feature.values is not None and contract.policy.unseen_category == "refuse":
+    if feature.values is not None:
         schema["enum"] = [*feature.values, *([None] if feature.nullable else [])]
     if feature.type == "integer":
         schema |= {"minimum": -(2**53), "maximum": 2**53}
-    if contract.policy.out_of_range == "refuse":
-        bounds = {"minimum": feature.minimum, "maximum": feature.maximum}
-        schema |= {name: bound for name, bound in bounds.items() if bound is not None}
+    bounds = {"minimum": feature.minimum, "maximum": feature.maximum}
+    schema |= {name: bound for name, bound in bounds.items() if bound is not None}
+    if feature.seen is not None and feature.seen.values is None:
+        schema["description"] = f"Trained on {feature.seen.minimum:g} to {feature.seen.maximum:g}"
     return schema
+
+
+def _stand_in(feature: Feature) -> Any:
+    """A value that the contract takes, of nobody."""
+    if feature.nullable:
+        return None
+    if feature.type == "category":
+        return feature.values[0] if feature.values else "somebody"
+    if feature.type == "boolean":
+        return False
+    return next((bound for bound in (feature.minimum, feature.maximum) if bound is not None), 0)
 
 
 def _envelope(name: str, content: Mapping[str, Any]) -> dict[str, Any]:

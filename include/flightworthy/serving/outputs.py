@@ -23,7 +23,11 @@ def checked(predictions: NDArray[Any], rows: int) -> NDArray[Any] | OutputRefuse
     predictions = np.asarray(predictions)
     if predictions.shape != (rows,):
         return OutputRefused(why=f"expected {rows} predictions, got shape {predictions.shape}")
-    # Written so that NaN, which compares false with everything, is refused. min and max of one number are itself.
-    if not (predictions.min() >= 0.0 and predictions.max() <= 1.0):
+    if rows == 1:  # to let NumPy find out that one number is its own least and greatest takes two microseconds
+        lowest = highest = predictions.item()
+    else:
+        lowest, highest = predictions.min(), predictions.max()
+    # Written so that NaN, which compares false with everything, is refused.
+    if not (lowest >= 0.0 and highest <= 1.0):
         return OutputRefused(why="a prediction is not between 0 and 1")
     return predictions

@@ -59,7 +59,7 @@ class _Pages:
 
     async def version(self, request: Request) -> Response:
         """The MLflow version whose protocol this is."""
-        return Response(self._service.scorer.mlflow_version, media_type="application/json")
+        return Response(self._service.scorer.mlflow_version, media_type="text/plain")
 
     async def exposition(self, request: Request) -> Response:
         """Prometheus' page."""
@@ -136,12 +136,15 @@ def pages(service: Service, scoring: Mapping[str, Any]) -> Starlette:
     }
     posts = [Route(path, _never, methods=["POST"]) for path in scoring]
     others = [Route(f"{place}/infer", _other_model, methods=["POST"]) for place in (model, version)]
-    return Starlette(
+    app = Starlette(
         routes=[*(Route(path, page) for path, page in gets.items()), *posts, *others],
         middleware=[Middleware(Observed, identity=service.identity)],
         exception_handlers={HTTPException: _http_problem},
         lifespan=shown.lifespan,
     )
+    # A redirect to the path without its slash would lead wherever the request's own host header says.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _never(_: Request) -> Response:

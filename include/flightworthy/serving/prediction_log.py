@@ -1,7 +1,8 @@
 """The prediction log: what was asked and answered, by which version; written beside the answer, never before it.
 
-One file per process under ``predictions/<model>/``, rotated by size, named ``<UTC start>-<random>-<number>.jsonl``.
-While it is written to, its writer holds a lock on it (``flock``): whoever gets that lock knows that it is finished.
+One file per process under ``predictions/<model>/``, named ``<UTC start>-<random>-<number>.jsonl``; another one once it
+is large, and for another UTC day. While it is written to, its writer holds a lock on it (``flock``): whoever gets that
+lock knows that it is finished, and may make Parquet of it (see ``adapters.prediction_files``).
 JSON lines in UTF-8, one line for each row of a request::
 
     {"at": "2026-01-05T12:00:00.123456Z",   when the answer was made, UTC
@@ -25,15 +26,14 @@ from __future__ import annotations
 import fcntl
 import secrets
 import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from numpy.typing import NDArray
 
 from flightworthy.serving.contract import Contract, Row
@@ -42,14 +42,14 @@ from flightworthy.serving.log_lines import Lines
 __all__ = ["Answer", "PredictionLog"]
 
 FLUSH_SECONDS: Final = 0.5
-BUSY_FLUSH_SECONDS: Final = 0.05
-"""Between two looks while there is something to write: what waits longer has left the processor's cache by then."""
-BATCH_ROWS: Final = 1_000
-"""Rows written at a stretch, which bounds the memory of their text."""
+BUSY_FLUSH_SECONDS: Final = 0.1
+"""Between two looks while there is something to write, which bounds what waits."""
+SHORT_ROWS: Final = 16
+"""So few rows become text at once, after their answer was sent: their values are still in the processor's cache, and
+need not be kept. The text of more would hold up the requests behind, and is left to the writer's thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """One answered request: rows in the contract's order, and a prediction for each."""
 
     request_id: str
@@ -61,7 +61,7 @@ class Answer:
 
 
 class PredictionLog:
-    """A bounded queue and one writer thread. ``append`` never blocks and never raises."""
+    """Bounded text and answers that wait for one writer thread. ``append`` never blocks and never raises."""
 
     def __init__(
         self,
@@ -82,7 +82,9 @@ class PredictionLog:
         self._lines = Lines(contract, stamp, key)
         self._max_pending_rows = max_pending_rows
         self._max_file_bytes = max_file_bytes
-        self._queue: deque[Answer] = deque()
+        self._text = bytearray()
+        self._text_rows = 0
+        self._long: list[Answer] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = False
@@ -113,7 +115,11 @@ class PredictionLog:
                 self._dropped += rows
                 return
             self._pending += rows
-            self._queue.append(answer)
+            if rows <= SHORT_ROWS:
+                self._lines.append(answer, self._text)
+                self._text_rows += rows
+            else:
+                self._long.append(answer)
 
     def close(self) -> None:
         """Write all that is waiting and stop. Idempotent."""
@@ -124,7 +130,9 @@ class PredictionLog:
 
     def _run(self) -> None:
         while not self._stopping:
-            self._wake.wait(BUSY_FLUSH_SECONDS if self._drain() else FLUSH_SECONDS)
+            is_busy = self._drain()
+            self._finish_day()
+            self._wake.wait(BUSY_FLUSH_SECONDS if is_busy else FLUSH_SECONDS)
         # What was appended between the last look and the stop.
         self._drain()
         if self._file is not None:
@@ -132,20 +140,24 @@ class PredictionLog:
 
     def _drain(self) -> bool:
         """Write what waits; whether anything did."""
-        is_busy = bool(self._queue)
-        while self._queue:
-            batch, rows = [], 0
-            while self._queue and rows < BATCH_ROWS:
-                batch.append(self._queue.popleft())
-                rows += len(batch[-1].rows)
-            kept = self._write(self._lines.encode(batch))
-            with self._lock:
-                self._pending -= rows
-                self._written += rows if kept else 0
-                self._dropped += 0 if kept else rows
-        return is_busy
+        with self._lock:
+            text, rows, long = self._text, self._text_rows, self._long
+            self._text, self._text_rows, self._long = bytearray(), 0, []
+        self._keep(text, rows)
+        for answer in long:
+            text = bytearray()
+            self._lines.append(answer, text)
+            self._keep(text, len(answer.rows))
+        return rows > 0 or bool(long)
 
-    def _write(self, text: bytes) -> bool:
+    def _keep(self, text: bytearray, rows: int) -> None:
+        is_kept = rows == 0 or self._write(text)
+        with self._lock:
+            self._pending -= rows
+            self._written += rows if is_kept else 0
+            self._dropped += 0 if is_kept else rows
+
+    def _write(self, text: bytearray) -> bool:
         try:
             if self._file is None or self._file.tell() >= self._max_file_bytes:
                 self._rotate()
@@ -157,6 +169,11 @@ class PredictionLog:
             self._abandon()
             return False
         return True
+
+    def _finish_day(self) -> None:
+        """Let go of a file with rows of a day that is over, though nobody asks anything any more."""
+        if self._file is not None and self._day != _today() and self._file.tell():
+            self._abandon()
 
     def _rotate(self) -> None:
         if self._file is not None:
@@ -171,8 +188,13 @@ class PredictionLog:
 
     def _open(self) -> FileIO:
         self._files += 1
+        self._day = _today()
         file = FileIO(self._folder / f"{self._stem}-{self._files:04d}.jsonl", "x")
         with suppress(OSError):
-            # Where a file system knows no locks the file is only never taken for finished while it is young.
+            # Where a file system knows no locks nobody takes the file for finished, and it stays as it is.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return file
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

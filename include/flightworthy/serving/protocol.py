@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw, UnsetType
 from flightworthy.serving import csv_body
 from flightworthy.serving.contract import Contract, Row
 from flightworthy.serving.problem import Problem
-from flightworthy.serving.shapes import Shapes
+from flightworthy.serving.shapes import SPLIT, Shapes
 from flightworthy.serving.syntax import count_colons, explain, has_duplicate_keys, holds_endless_integer, unreadable
 
 __all__ = ["Protocol", "check_rows"]
@@ -21,7 +21,9 @@ __all__ = ["Protocol", "check_rows"]
 _WHERE = re.compile(r"^(?P<what>.*) - at `\$(?P<path>.*)`$", re.DOTALL)
 _CELL = re.compile(r"^\[(?P<row>\d+)\]\[(?P<column>\d+)\]$")
 _FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-_GLANCE = re.compile(rb'\s*\{\s*"(?P<name>dataframe_records|instances|inputs)"\s*:\s*\[\s*(?P<first>[\[{])')
+_GLANCE = re.compile(
+    rb'\s*\{\s*"(?:(?P<name>dataframe_records|instances|inputs)"\s*:\s*\[\s*(?P<first>[\[{])|dataframe_split"\s*:\s*\{)'
+)
 
 
 class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,8 +47,7 @@ class _Where:
     order: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     """Rows, where they were, and how many keys and how many colons inside of text were decoded with them."""
 
     path: str
@@ -99,10 +100,17 @@ class Protocol:
         seen = _GLANCE.match(body)
         if seen is None:
             return None
+        start = SPLIT if seen["name"] is None else seen["name"] + seen["first"]
+        if (decoder := self._shapes.whole.get(start)) is None:
+            return None
         try:
-            (content,) = msgspec.structs.astuple(self._shapes.whole[seen["name"] + seen["first"]].decode(body))
+            (content,) = msgspec.structs.astuple(decoder.decode(body))
         except (ValueError, RecursionError):
             return None
+        if start == SPLIT:
+            if content.columns != self.contract.names:
+                return None
+            return self._of_split(content.data, content.index, self._colons_in_names)
         name = seen["name"].decode()
         return self._of_records(name, content) if seen["first"] == b"{" else self._of_lists(name, content)
 
@@ -122,13 +130,12 @@ class Protocol:
             return split
         if (flaw := self.contract.column_flaw(split.columns)) is not None:
             return Problem(status=422, detail=flaw.what, field=f"dataframe_split.columns.{flaw.name}")
-        data, index = bytes(split.data), b"" if split.index is UNSET else bytes(split.index)
+        data = bytes(split.data)
         rows = _decode(self._shapes.rows(split.columns).decode, data, _Where("dataframe_split.data", split.columns))
         if isinstance(rows, Problem):
             return rows
-        rows = self._ordered(split.columns, rows)
-        colons = self._colons_in(rows) + count_colons(index) + sum(name.count(":") for name in split.columns)
-        return _Found("dataframe_split.data", rows, 2 + (split.index is not UNSET), colons)
+        colons = sum(name.count(":") for name in split.columns)
+        return self._of_split(self._ordered(split.columns, rows), split.index, colons)
 
     def _from_list(self, name: str, part: bytes) -> _Found | Problem:
         start = part.lstrip()
@@ -153,6 +160,11 @@ class Protocol:
         rows = list(zip(*values, strict=True))
         return _Found("inputs", rows, len(values), self._colons_in_names + self._colons_in(rows))
 
+    def _of_split(self, rows: list[Row], index: Raw | UnsetType, colons: int) -> _Found:
+        """Rows in the contract's order, and how many colons are in the names of their columns."""
+        colons += self._colons_in(rows) + (0 if index is UNSET else count_colons(bytes(index)))
+        return _Found("dataframe_split.data", rows, 2 + (index is not UNSET), colons)
+
     def _of_records(self, path: str, records: list[Any]) -> _Found:
         rows = [msgspec.structs.astuple(record) for record in records]
         colons = len(rows) * self._colons_in_names + self._colons_in(rows)
@@ -163,6 +175,8 @@ class Protocol:
 
     def _colons_in(self, rows: list[Row]) -> int:
         """Colons of texts; numbers have none."""
+        if not self._texts:
+            return 0
         return sum(row[place].count(":") for place in self._texts for row in rows if row[place] is not None)
 
     def _ordered(self, order: tuple[str, ...], rows: list[Row]) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from flightworthy.serving.problem import Problem
 
@@ -16,8 +16,7 @@ _PROBLEM = b"application/problem+json"
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """One answer, ready to be sent."""
 
     status: int

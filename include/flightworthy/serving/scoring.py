@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from flightworthy.artifact import GOLDEN, read_json, verify
 from flightworthy.errors import ArtifactRefused
 from flightworthy.runtime import RUNTIME, choice_in, parts_of
-from flightworthy.serving.contract import Contract, Row, parse_contract
+from flightworthy.serving.contract import Contract, Row
+from flightworthy.serving.contract_file import parse_contract
 from flightworthy.serving.outputs import OutputRefused, checked
 
 __all__ = ["TOLERANCE", "Golden", "OutputRefused", "Predictor", "Scorer", "load_predictor", "load_scorer"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from flightworthy.serving.batch import Batch
 from flightworthy.serving.events import say
 from flightworthy.serving.metrics import Metrics
 from flightworthy.serving.observed import Identity
@@ -83,12 +84,16 @@ class Service:
             return Problem(status=503, detail=f"This server is {self.readiness}: {self.reason or 'warming up'}")
         return None
 
-    def score(self, matrix: NDArray[Any], request_id: str) -> NDArray[Any] | Problem:
+    def score(self, batch: Batch, request_id: str) -> NDArray[Any] | Problem:
         """A probability for each row. What is none is counted and not sent."""
         try:
-            predictions = self.scorer.predict(matrix)
+            predictions = self.scorer.predict(batch.matrix)
         except Exception as error:  # noqa: BLE001 - an estimator may raise anything
             say("model_failed", error=error, request_id=request_id)
+            if unseen := [each.name for each in self.scorer.contract.categories if each.name in batch.flagged]:
+                # An encoder may take only what it was fitted on: then the client's word is at fault, not the model.
+                detail = f"The model takes no category that it was not trained on, and {unseen[0]} holds one"
+                return Problem(status=422, detail=detail, field=unseen[0])
             return Problem(status=500, detail="The model failed on these rows; the server's log knows more")
         if isinstance(predictions, OutputRefused):
             self.metrics.outputs_refused += 1

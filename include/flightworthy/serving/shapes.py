@@ -11,7 +11,10 @@ import msgspec
 
 from flightworthy.serving.contract import Contract, Feature, Row
 
-__all__ = ["Shapes"]
+__all__ = ["SPLIT", "Shapes"]
+
+SPLIT: Final = b"dataframe_split{"
+"""How a body begins that holds columns, in the contract's order as it turns out, and rows as lists."""
 
 _TYPES: Final[Mapping[str, Any]] = {"number": float, "integer": int | float, "category": str, "boolean": bool}
 """An integer may be written 3.0, as pandas does for a column with gaps; see ``Contract.value_flaw``."""
@@ -22,7 +25,7 @@ class Shapes:
 
     def __init__(self, contract: Contract) -> None:
         self._is_strict = contract.policy.extra_features == "refuse"
-        self._kinds = {feature.name: _kind(feature, contract) for feature in contract.features}
+        self._kinds = {feature.name: _kind(feature) for feature in contract.features}
         self.record = self._struct("Record", self._kinds)
         self.records = _decoder(_list_of(self.record))
         columns = {name: _list_of(kind) for name, kind in self._kinds.items()}
@@ -41,8 +44,16 @@ class Shapes:
 
     def _whole(self) -> Mapping[bytes, msgspec.json.Decoder[Any]]:
         rows, records = self.rows_type(tuple(self._kinds)), _list_of(self.record)
-        shapes = {b"dataframe_records{": records}
-        shapes |= {b"instances{": records, b"inputs{": records, b"instances[": rows, b"inputs[": rows}
+        split: list[Any] = [("columns", GenericAlias(tuple, (str, ...))), ("data", rows)]
+        split += [("index", msgspec.Raw | msgspec.UnsetType, msgspec.UNSET)]
+        shapes: dict[bytes, Any] = {SPLIT: msgspec.defstruct("Split", split, forbid_unknown_fields=True)}
+        shapes |= {
+            b"dataframe_records{": records,
+            b"instances{": records,
+            b"inputs{": records,
+            b"instances[": rows,
+            b"inputs[": rows,
+        }
         names = {start: start[:-1].decode() for start in shapes}
         return {
             start: _decoder(msgspec.defstruct("Body", [(names[start], kind)], forbid_unknown_fields=True))
@@ -61,12 +72,11 @@ class Shapes:
         )
 
 
-def _kind(feature: Feature, contract: Contract) -> Any:
-    """The type that one value is decoded into; what the policy lets pass is looked at afterwards."""
+def _kind(feature: Feature) -> Any:
+    """The type that one value is decoded into; what training did not see is looked for afterwards."""
     literal: Any = Literal
-    is_open = feature.values is None or contract.policy.unseen_category == "missing"
-    kind = _TYPES[feature.type] if is_open else literal[feature.values]
-    if feature.is_bounded and contract.policy.out_of_range == "refuse":
+    kind = _TYPES[feature.type] if feature.values is None else literal[feature.values]
+    if feature.is_bounded:
         kind = Annotated[float, msgspec.Meta(ge=feature.minimum, le=feature.maximum)]
     return kind | None if feature.nullable else kind
 

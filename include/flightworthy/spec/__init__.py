@@ -8,6 +8,7 @@ from flightworthy.spec.sections import (
     Evaluation,
     Gate,
     ReleasePlan,
+    Requests,
     Retention,
     Training,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Feature",
     "Gate",
     "ReleasePlan",
+    "Requests",
     "Retention",
     "Schedule",
     "Source",

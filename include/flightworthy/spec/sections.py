@@ -12,7 +12,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from flightworthy.spec.quantities import ColumnName, ColumnNames, Cron, Duration, Scalar, Share, sequence_of
 from flightworthy.spec.section import Section, problem, problems
 
-__all__ = ["LOWER_IS_BETTER", "METRICS", "Drift", "Evaluation", "Gate", "ReleasePlan", "Retention", "Training"]
+__all__ = [
+    "LOWER_IS_BETTER",
+    "METRICS",
+    "Drift",
+    "Evaluation",
+    "Gate",
+    "ReleasePlan",
+    "Requests",
+    "Retention",
+    "Training",
+]
 
 Metric = Literal["roc_auc", "average_precision", "log_loss", "brier", "accuracy", "precision", "recall", "f1"]
 METRICS: tuple[str, ...] = Metric.__args__  # type: ignore[attr-defined]
@@ -161,6 +171,17 @@ class ReleasePlan(Section):
         if (self.min_positive_share or 0.0) >= (1.0 if self.max_positive_share is None else self.max_positive_share):
             raise problem("min_positive_share must be less than max_positive_share: nothing would pass")
         return self
+
+
+class Requests(Section):
+    """What becomes of a request that holds what the features allow and the training rows did not."""
+
+    extra_features: Literal["refuse", "ignore"] = "refuse"
+    """What becomes of a value whose name is no feature's."""
+    out_of_range: Literal["accept", "flag", "refuse"] = "flag"
+    """What becomes of a number below the smallest or above the largest that the model was trained on."""
+    unseen_category: Literal["accept", "flag", "missing", "refuse"] = "flag"
+    """What becomes of a category that the model was not trained on."""
 
 
 class Drift(Section):

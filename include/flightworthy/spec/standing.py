@@ -15,7 +15,7 @@ from flightworthy.partition import key_of
 from flightworthy.spec.inputs import Dataset, Feature, Schedule, Source
 from flightworthy.spec.quantities import ColumnName, Label, sequence_of
 from flightworthy.spec.section import Section, problems
-from flightworthy.spec.sections import Drift, Evaluation, Gate, ReleasePlan, Retention, Training
+from flightworthy.spec.sections import Drift, Evaluation, Gate, ReleasePlan, Requests, Retention, Training
 
 __all__ = ["MODEL_NAME", "Spec"]
 
@@ -60,6 +60,8 @@ class Spec(Section):
     """What a challenger must satisfy."""
     release: ReleasePlan = Field(default_factory=ReleasePlan)
     """How it gets its traffic."""
+    requests: Requests = Field(default_factory=Requests)
+    """What becomes of requests unlike the rows that it was trained on."""
     drift: Drift = Field(default_factory=Drift)
     """When the champion is doubted."""
     retention: Retention = Field(default_factory=Retention)
@@ -79,7 +81,7 @@ class Spec(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Spec:
-        found = [*_about_columns(self), *_about_slices(self), *_about_cadence(self)]
+        found = [*_about_columns(self), *_about_slices(self), *_about_requests(self), *_about_cadence(self)]
         if found:
             raise problems(found)
         return self
@@ -103,6 +105,17 @@ def _about_slices(spec: Spec) -> Iterator[tuple[At, str]]:
         if gate.slice is not None and gate.slice not in spec.evaluation.slices:
             known = ", ".join(spec.evaluation.slices) or "empty"
             yield ("gates", place, "slice"), f"must be one of evaluation.slices ({known})"
+
+
+def _about_requests(spec: Spec) -> Iterator[tuple[At, str]]:
+    if spec.requests.unseen_category != "missing":
+        return
+    for name, feature in spec.features.items():
+        if feature.type == "category" and not feature.nullable and not feature.personal:
+            yield (
+                ("requests", "unseen_category"),
+                f"cannot be where {name} may not be missing; make it nullable, or write flag or refuse",
+            )
 
 
 _SOME_DAY = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)

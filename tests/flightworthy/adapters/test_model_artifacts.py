@@ -23,23 +23,25 @@ from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingCla
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 from xgboost import XGBClassifier
 
-from flightworthy.adapters.model_artifacts.rows import rows_of
-from flightworthy.artifact import seal
+from flightworthy.adapters.model_artifacts.rows import golden_of, rows_of
+from flightworthy.artifact import read_contract, seal
 from flightworthy.errors import ArtifactRefused, ModelCodeError
 from flightworthy.image import server_modules
 from flightworthy.packaging import model_artifacts
 from flightworthy.runtime import Candidate, Parity, choice_in, choose_runtime, server_extras
-from flightworthy.serving.scoring import load_predictor
+from flightworthy.serving.scoring import load_predictor, load_scorer
 from flightworthy.spec import Spec
+from flightworthy.training import Frames
 from tests.training_material import FEATURES, NUMBERS, frames_of, make_frame, make_order, make_spec
 
 PACKAGE = Path(__file__).parents[3] / "include" / "flightworthy"
 ONLY_NUMBERS = make_spec(features=NUMBERS)
 MIXED = make_spec(features=FEATURES)
 TOLERANCE = 1e-6
+NULLABLE = {"type": "number", "nullable": True}
 
 
 def lightgbm(**options: Any) -> LGBMClassifier:
@@ -57,6 +59,8 @@ def prepared(*, encoder: Any, model: Any) -> Any:
 
 ONE_HOT = OneHotEncoder(handle_unknown="ignore")
 ORDINAL = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
+FILLED = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
+RARE = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=30)
 KINDS: dict[str, tuple[Spec, Callable[[], Any], set[str]]] = {
     "logistic": (
         ONLY_NUMBERS,
@@ -66,29 +70,48 @@ KINDS: dict[str, tuple[Spec, Callable[[], Any], set[str]]] = {
     "forest": (
         ONLY_NUMBERS,
         lambda: make_pipeline(SimpleImputer(), RandomForestClassifier(11, max_depth=4, random_state=3)),
-        {"onnx", "skops"},
+        {"onnx"},
+    ),
+    "forest whose votes are even": (
+        ONLY_NUMBERS,
+        lambda: make_pipeline(SimpleImputer(), RandomForestClassifier(100, min_samples_leaf=20, random_state=1)),
+        {"onnx"},
     ),
     "gradient boosting": (
         ONLY_NUMBERS,
         lambda: make_pipeline(SimpleImputer(), GradientBoostingClassifier(n_estimators=8, random_state=3)),
-        {"onnx", "skops"},
+        {"onnx"},
     ),
-    "histogram gradient boosting": (ONLY_NUMBERS, lambda: HistGradientBoostingClassifier(max_iter=8), {"skops"}),
-    "lightgbm": (ONLY_NUMBERS, lightgbm, {"onnx", "lightgbm"}),
-    "xgboost": (ONLY_NUMBERS, xgboost, {"onnx", "xgboost"}),
+    "histogram gradient boosting": (ONLY_NUMBERS, lambda: HistGradientBoostingClassifier(max_iter=8), {"onnx"}),
+    "lightgbm": (ONLY_NUMBERS, lightgbm, {"onnx"}),
+    "xgboost": (ONLY_NUMBERS, xgboost, {"onnx"}),
     "one-hot and logistic": (
-        MIXED, lambda: prepared(encoder=ONE_HOT, model=LogisticRegression()), {"onnx", "skops"},
+        MIXED, lambda: prepared(encoder=ONE_HOT, model=LogisticRegression()), {"onnx"},
     ),
     "ordinal and forest": (
         MIXED,
         lambda: prepared(encoder=ORDINAL, model=RandomForestClassifier(11, max_depth=4, random_state=3)),
-        {"onnx", "skops"},
+        {"onnx"},
     ),
     "one-hot and lightgbm": (
-        MIXED, lambda: prepared(encoder=ONE_HOT, model=lightgbm()), {"onnx", "skops+lightgbm"},
+        MIXED, lambda: prepared(encoder=ONE_HOT, model=lightgbm()), {"onnx"},
     ),
     "ordinal and xgboost": (
-        MIXED, lambda: prepared(encoder=ORDINAL, model=xgboost()), {"onnx", "skops+xgboost"},
+        MIXED, lambda: prepared(encoder=ORDINAL, model=xgboost()), {"onnx"},
+    ),
+    "filled, one-hot and gradient boosting": (
+        MIXED, lambda: prepared(encoder=FILLED, model=GradientBoostingClassifier(n_estimators=8)), {"onnx"},
+    ),
+    "target-encoded and histogram gradient boosting": (
+        MIXED,
+        lambda: prepared(encoder=TargetEncoder(random_state=0), model=HistGradientBoostingClassifier(max_iter=8)),
+        {"onnx"},
+    ),
+    "rare categories and logistic": (MIXED, lambda: prepared(encoder=RARE, model=LogisticRegression()), {"skops"}),
+    "rare categories and lightgbm": (MIXED, lambda: prepared(encoder=RARE, model=lightgbm()), {"skops+lightgbm"}),
+    "rare categories and xgboost": (MIXED, lambda: prepared(encoder=RARE, model=xgboost()), {"skops+xgboost"}),
+    "categories in trees": (
+        MIXED, lambda: HistGradientBoostingClassifier(max_iter=8, categorical_features=["colour"]), {"skops"},
     ),
 }  # fmt: skip
 
@@ -115,6 +138,46 @@ def test_every_kind_of_model_is_packaged_and_answers_as_it_was_fitted(kind: str,
     assert np.max(np.abs(alone - expected[:20])) <= TOLERANCE
     assert choice.facts()["runtime_why"].startswith("equal to the fitted model on")
     assert [each["why"] for each in choice.rejected if not each["why"]] == []
+    if choice.runtime == "onnx":
+        domains = [each.domain for each in onnx.load(tmp_path / "model" / "model.onnx").opset_import]
+        assert domains == sorted(domains), "the same model would be another file in another process"
+
+
+def test_the_contract_tells_what_the_training_rows_held_and_what_becomes_of_the_rest(tmp_path: Path) -> None:
+    """Ranges and categories of the rows that were trained on, not of held ones, and of nothing that names a person."""
+    private = {"type": "category", "nullable": True, "personal": True}
+    features = {**FEATURES, "colour": private, "shade": {"type": "category", "nullable": True}, "gone": NULLABLE}
+    spec = make_spec(features=features, requests={"out_of_range": "refuse"})
+    frame = make_frame().assign(shade=lambda frame: frame["colour"], gone=np.nan)
+    frames = Frames(training=frame[frame["age"] < 60], validation=frame)
+    model = prepared(encoder=ONE_HOT, model=LogisticRegression())
+    fitted = model.fit(frames.training[list(spec.features)], frames.training["bought"])
+    (tmp_path / "model").mkdir()
+    model_artifacts().write(tmp_path / "model", make_order(spec), fitted, frames)
+    contract = read_contract(tmp_path / "model")
+    income = frames.training["income"]
+    assert {each["name"]: each.get("seen") for each in contract["features"]} == {
+        "age": {"minimum": 18.0, "maximum": 59.0},
+        "income": {"minimum": income.min(), "maximum": income.max()},
+        "colour": None,
+        "is_new": None,
+        "shade": {"values": ["blue", "green", "red"]},
+        "gone": None,
+    }
+    assert contract["requests"] == {"extra_features": "refuse", "out_of_range": "refuse", "unseen_category": "flag"}
+    scorer = load_scorer(tmp_path / "model")
+    assert scorer.warm_up() is None
+    golden = [tuple(row[name] for name in scorer.contract.names) for row in scorer.golden.rows]
+    assert scorer.contract.watch.strange(golden) == ()
+    assert [each.maximum for each in scorer.contract.features][:2] == [59.0, income.max()]
+
+
+def test_golden_requests_keep_all_digits(tmp_path: Path) -> None:
+    """Rounded ones may lie beyond what training saw, and are other rows than those that were scored."""
+    frame = make_frame().assign(income=lambda frame: frame["income"] / 3)
+    golden = golden_of(MIXED, frame, np.zeros(len(frame)))
+    assert {row["income"] for row in golden["rows"] if row["income"] is not None} <= set(frame["income"])
+    assert all(row["colour"] is None or isinstance(row["colour"], str) for row in golden["rows"])
 
 
 @st.composite
@@ -152,12 +215,15 @@ def test_generated_models_answer_as_they_were_fitted(model: Any, seed: int, scal
 @pytest.fixture(params=["onnx", "lightgbm", "xgboost", "skops"])
 def artifact(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A sealed artifact of each runtime."""
-    wide = make_frame().assign(income=lambda frame: 1.7e9 + frame["income"].fillna(0) * 1e4)
+    # What ONNX's trees do not say: linear models in leaves, trees left out by chance, sets of categories.
     kind: dict[str, tuple[Any, pd.DataFrame]] = {
         "onnx": (LogisticRegression(), make_frame().fillna({"income": 0.0})),
-        "lightgbm": (lightgbm(), wide),
-        "xgboost": (xgboost(), wide),
-        "skops": (HistGradientBoostingClassifier(max_iter=4), make_frame()),
+        "lightgbm": (lightgbm(linear_tree=True), make_frame()),
+        "xgboost": (xgboost(booster="dart", rate_drop=0.5), make_frame()),
+        "skops": (
+            HistGradientBoostingClassifier(max_iter=4, categorical_features=[0]),
+            make_frame().assign(age=lambda frame: frame["age"] // 20),
+        ),
     }
     model, frame = kind[request.param]
     packaged(tmp_path / "model", ONLY_NUMBERS, model, frame)

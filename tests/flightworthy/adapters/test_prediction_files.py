@@ -130,7 +130,7 @@ def test_a_model_that_nobody_asked_has_an_empty_window(folder: Path) -> None:
 
 def test_what_the_server_writes_is_what_is_read(folder: Path) -> None:
     """The server's own writer against this reader, so that the two cannot part."""
-    from flightworthy.serving.contract import parse_contract
+    from flightworthy.serving.contract_file import parse_contract
     from flightworthy.serving.prediction_log import Answer, PredictionLog
 
     features = [{"name": "age", "type": "integer", "nullable": True}, {"name": "sex", "type": "category"}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from flightworthy.artifact import CONTRACT, GOLDEN, MODEL, canonical, seal
 
-__all__ = ["NAMES", "golden_rows", "make_diagnosis", "make_fraud", "write_artifact"]
+__all__ = ["NAMES", "golden_rows", "make_diagnosis", "make_fraud", "with_requests", "write_artifact"]
 
 NAMES = tuple(str(name).replace(" ", "_") for name in load_breast_cancer().feature_names)
 
@@ -64,6 +65,26 @@ def write_artifact(
     (folder / "MLmodel").write_text("mlflow_version: 3.17.2\n")
     skops.io.dump(estimator, folder / MODEL)
     return seal(folder)
+
+
+SEEN = {
+    "amount": {"minimum": 0.0, "maximum": 6.0},
+    "items": {"minimum": 0.0, "maximum": 4.0},
+    "country": {"values": ["DE", "NL"]},
+}
+"""What the rows of ``make_fraud`` hold."""
+
+
+def with_requests(fraud: Path, folder: Path, **policy: str) -> Path:
+    """The fraud model with its country left open, what its rows held, and what becomes of requests that do not."""
+    shutil.copytree(fraud, folder)
+    contract = json.loads((folder / CONTRACT).read_bytes())
+    for feature in contract["features"]:
+        feature.pop("values", None)
+        feature.update({"seen": SEEN[feature["name"]]} if feature["name"] in SEEN else {})
+    (folder / CONTRACT).write_bytes(canonical({**contract, "requests": policy}))
+    seal(folder)
+    return folder
 
 
 def golden_rows(folder: Path) -> tuple[list[dict[str, Any]], list[float]]:

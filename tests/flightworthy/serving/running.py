@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import IO
 
-__all__ = ["ENVIRON", "HEAD", "exchange", "free_port", "health", "options", "serving"]
+__all__ = ["ENVIRON", "HEAD", "exchange", "free_port", "health", "memory", "options", "serving"]
 
 ROOT = Path(__file__).parents[3]
 ENVIRON = os.environ | {"PYTHONPATH": str(ROOT / "include"), "OMP_NUM_THREADS": "1"}
@@ -36,14 +37,20 @@ def health(port: int) -> int:
         return connection.getresponse().status
 
 
+def memory(pid: int) -> int:
+    """Bytes of a process that are in memory."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 @contextmanager
 def serving(
-    artifact: Path, *more: str, environ: Mapping[str, str] | None = None
+    artifact: Path, *more: str, environ: Mapping[str, str] | None = None, stderr: IO[bytes] | None = None
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """A ready server; killed in the end if it still runs."""
     port = free_port()
     command = [sys.executable, "-m", "flightworthy.serving", *options(artifact, port, *more)]
-    with subprocess.Popen(command, env={**ENVIRON, **(environ or {})}) as process:
+    with subprocess.Popen(command, env={**ENVIRON, **(environ or {})}, stderr=stderr) as process:
         try:
             deadline = time.monotonic() + 60
             while time.monotonic() < deadline and process.poll() is None:

@@ -156,6 +156,13 @@ def test_a_request_without_rows_is_a_422(client: TestClient, body: str) -> None:
     refused(client, body, 422)
 
 
+@pytest.mark.parametrize("rows", ["[[null, null]]", '[[5, 2, "NL", true]]', "[[]]", "[1]", "[null]"])
+def test_records_without_names_are_a_422(client: TestClient, rows: str) -> None:
+    """``dataframe_records`` takes objects; lists of values belong into ``instances``."""
+    problem = refused(client, f'{{"dataframe_records": {rows}}}', 422)
+    assert field(problem) == "dataframe_records[0]"
+
+
 def test_columns_of_unequal_length_are_a_422(client: TestClient) -> None:
     """They make no rows."""
     body = {"inputs": {"amount": [1, 2], "items": [2], "country": ["NL"], "is_new": [True]}}
@@ -187,6 +194,8 @@ def test_another_method_path_or_content_type_says_which_would_do(client: TestCli
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert client.get("/other/invocations").status_code == 404
     assert "/invocations" in client.get("/other").json()["detail"]
+    astray = client.get("/healthz/", headers={"host": "elsewhere.example"}, follow_redirects=False)
+    assert (astray.status_code, "location" in astray.headers) == (404, False)
     for kind in ["application/xml", "application/json-seq", "", "text/html; charset=utf-8"]:
         refused(client, records(), 415, {"content-type": kind})
     assert client.post("/invocations", content=records(), headers={"content-type": "Application/JSON; charset=utf-8"})

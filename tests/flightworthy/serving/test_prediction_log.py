@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from flightworthy.serving.contract import parse_contract
+from flightworthy.serving import prediction_log
+from flightworthy.serving.contract_file import parse_contract
 from flightworthy.serving.prediction_log import Answer, PredictionLog
 
 CONTRACT = parse_contract(
@@ -87,6 +91,34 @@ def test_what_is_too_much_is_dropped_and_counted(tmp_path: Path) -> None:
     assert (log.written, log.dropped) == (8, 6)
 
 
+def test_short_and_long_answers_are_all_kept_each_with_its_rows_in_order(tmp_path: Path) -> None:
+    """While the writer writes: a short one becomes text at once, a long one is the writer's to turn into text."""
+    log = new_log(tmp_path)
+    sizes = [1, 2, prediction_log.SHORT_ROWS, prediction_log.SHORT_ROWS + 1, 300] * 40
+    for number, rows in enumerate(sizes):
+        log.append(msgspec.structs.replace(answer(f"{number}", rows), rows=[(float(row), "a") for row in range(rows)]))
+        if number % 50 == 0:
+            log._wake.set()
+    log.close()
+    found = lines(tmp_path)
+    assert (len(found), log.written, log.dropped) == (sum(sizes), sum(sizes), 0)
+    by_request = {request: list(rows) for request, rows in groupby(found, key=lambda line: line["request_id"])}
+    assert len(by_request) == len(sizes)
+    for number, rows in enumerate(sizes):
+        amounts = [line["features"]["amount"] for line in by_request[f"{number}"]]
+        assert amounts == [float(row) for row in range(rows)]
+
+
+def test_a_latency_is_rounded_to_three_decimals(tmp_path: Path) -> None:
+    """To the nearest, as before it is read by anyone."""
+    log = new_log(tmp_path)
+    took = [0.0, 0.0004, 0.0006, 0.4567, 1.9996, 12345.6784]
+    for latency in took:
+        log.append(msgspec.structs.replace(answer("r"), latency_ms=latency))
+    log.close()
+    assert [line["latency_ms"] for line in lines(tmp_path)] == [round(latency, 3) for latency in took]
+
+
 def test_a_large_file_is_followed_by_another(tmp_path: Path) -> None:
     """Files rotate by size, and their names keep their order."""
     log = new_log(tmp_path, max_file_bytes=1_000)
@@ -95,6 +127,34 @@ def test_a_large_file_is_followed_by_another(tmp_path: Path) -> None:
     log.close()
     assert len(list(tmp_path.iterdir())) == 4
     assert [line["request_id"] for line in lines(tmp_path)][::1_000] == ["0", "1", "2", "3"]
+
+
+def test_a_file_ends_with_its_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nobody asks anything any more: its lock is let go, so that it can be compacted. An empty one stays."""
+    log = new_log(tmp_path)
+    log.append(answer("before midnight"))
+    while log.written < 1:
+        time.sleep(0.02)
+    today = prediction_log._today()
+    monkeypatch.setattr(prediction_log, "_today", lambda: today + timedelta(days=1))
+    (first,) = tmp_path.iterdir()
+    with first.open("rb") as file:
+        deadline = time.monotonic() + 5
+        while not is_free(file) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert is_free(file)
+    log.append(answer("after midnight"))
+    log.close()
+    assert [line["request_id"] for line in lines(tmp_path)] == ["before midnight", "after midnight"]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def is_free(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def test_a_full_disk_costs_rows_and_no_answer(tmp_path: Path) -> None:

@@ -102,6 +102,54 @@ def test_csv_that_is_not_utf_8_is_a_400(client: TestClient) -> None:
     assert client.post("/invocations", content=body, headers={"content-type": "text/csv"}).status_code == 400
 
 
+SPLITS = [
+    '{"dataframe_split": {"columns": ["a:b", "n", "c"], "data": [["x:y", 3, null], [null, 4.0, 0.5]]}}',
+    ' {"dataframe_split" : {"index": ["0:0", 1], "columns": ["a:b", "n", "c"], "data": [["x", 3, 1.5], ["y", 4, 2]]}}',
+    '{"dataframe_split": {"columns": ["c", "a:b", "n"], "data": [[null, "x:y", 3]]}}',
+    '{"dataframe_split": {"columns": ["a:b", "n", "c"], "data": []}}',
+    '{"dataframe_split": {"columns": ["a:b", "n", "c"], "data": [["x", 3]]}}',
+    '{"dataframe_split": {"columns": ["a:b", "n", "c"], "data": [["x", 3.5, 1]]}}',
+    '{"dataframe_split": {"columns": ["a:b", "n", "c"], "data": [["x", 3, "1"]]}}',
+    '{"dataframe_split": {"columns": ["a:b", "n", "c"], "data": [["x", 3, NaN]]}}',
+    '{"dataframe_split": {"columns": ["a:b", "n"], "data": [["x", 3]]}}',
+    '{"dataframe_split": {"columns": ["a:b", "n", "n"], "data": [["x", 3, 1]]}}',
+    '{"dataframe_split": {"columns": ["a:b", "n", "d"], "data": [["x", 3, 1]]}}',
+    '{"dataframe_split": {"columns": "a:b", "data": [["x", 3, 1]]}}',
+    '{"dataframe_split": {"columns": ["a:b", "n", "c"], "data": [["x", 3, 1]], "data": [["x", 3, 1]]}}',
+    '{"dataframe_split": {"columns": ["a:b", "n", "c"], "data": [["x", 3, 1]], "name": "t"}}',
+    '{"dataframe_split": {"columns": ["a:b", "n", "c"], "data": [["x", 3, 1]]}, "inputs": []}',
+    '{"dataframe_split": {"columns": ["a:b", "n", "c"], "data": [["x", 3, 1]]}',
+    '{"dataframe_split": {"columns": ["a:b", "n", "c"]}}',
+]
+
+
+@pytest.mark.parametrize("body", SPLITS)
+def test_a_body_read_at_a_glance_is_read_as_step_by_step(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rows, and for each fault the same words: the short way may only be faster."""
+    plain = {"nullable": True, "values": None, "minimum": None, "maximum": None}
+    kinds = {"a:b": "category", "n": "integer", "c": "number"}
+    features = tuple(Feature(name=name, type=kind, **plain) for name, kind in kinds.items())  # type: ignore[arg-type]
+    protocol = Protocol(Contract(model="m", features=features))
+    found = protocol.read("application/json", body.encode())
+    monkeypatch.setattr(protocol, "_at_a_glance", lambda _: None)
+    assert found == protocol.read("application/json", body.encode())
+    assert isinstance(found, Problem) == (body not in SPLITS[:3])
+
+
+def test_columns_in_the_contracts_order_are_read_at_a_glance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What pandas sends, in one pass; another order takes the longer way."""
+    plain = {"nullable": True, "values": None, "minimum": None, "maximum": None}
+    features = tuple(Feature(name=name, type="number", **plain) for name in "ab")  # type: ignore[arg-type]
+    protocol = Protocol(Contract(model="m", features=features))
+    taken = []
+    longer = protocol._step_by_step
+    monkeypatch.setattr(protocol, "_step_by_step", lambda body: taken.append(body) or longer(body))
+    for columns, row in (("ab", [1, 2]), ("ba", [2, 1])):
+        body = json.dumps({"dataframe_split": {"columns": list(columns), "data": [row]}}).encode()
+        assert protocol.read("application/json", body) == [(1.0, 2.0)]
+    assert len(taken) == 1
+
+
 def test_names_and_values_may_hold_colons_and_quotes() -> None:
     """Duplicate keys are found by counting colons, which must not mistake those of a name or a value for a key's."""
     names = ["a:b", "don't {say}", "plain"]

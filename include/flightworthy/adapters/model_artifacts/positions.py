@@ -22,13 +22,15 @@ def by_position(fitted: Any) -> Any:
     for part in _parts(estimator, seen=set()):
         if isinstance(part, ColumnTransformer):
             _select_by_position(part)
+        if type(part).__name__ == "Booster":
+            part.feature_names = None
         part.__dict__.pop("feature_names_in_", None)
         part.__dict__.pop("_sklearn_output_config", None)
     return estimator
 
 
 def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
-    """Every scikit-learn object inside ``value``, the inner ones before what holds them."""
+    """Every object of scikit-learn and XGBoost inside ``value``, the inner ones before what holds them."""
     if id(value) in seen:
         return
     if isinstance(value, list | tuple):
@@ -38,7 +40,7 @@ def _parts(value: Any, seen: set[int]) -> Iterator[Any]:
     elif isinstance(value, np.ndarray):
         children, is_part = (list(value.flat) if value.dtype == object else []), False
     else:
-        is_part = type(value).__module__.startswith("sklearn.") and hasattr(value, "__dict__")
+        is_part = type(value).__module__.startswith(("sklearn.", "xgboost.")) and hasattr(value, "__dict__")
         children = list(vars(value).values()) if is_part else []
     seen.add(id(value))
     for child in children:

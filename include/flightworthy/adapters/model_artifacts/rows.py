@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -29,9 +28,10 @@ def golden_of(spec: Spec, frame: pd.DataFrame, predictions: NDArray[np.float64])
     """Rows spread over ``frame``, and what the model that will be served says to them."""
     picked = np.unique(np.linspace(0, len(frame) - 1, min(spec.release.golden_requests, len(frame))).astype(int))
     rows = frame[list(spec.features)].iloc[picked]
-    # Through JSON, since these rows are sent as requests: a missing value is null, a number is no numpy scalar.
+    objects = rows.astype(object)
+    # These rows are sent as requests: a missing value is null, a number is no numpy scalar and keeps all its digits.
     return {
-        "rows": json.loads(rows.to_json(orient="records", double_precision=15)),
+        "rows": objects.where(objects.notna(), None).to_dict(orient="records"),
         "predictions": predictions[picked].tolist(),
     }
 

@@ -14,6 +14,7 @@ from flightworthy.adapters.model_artifacts.fitted import FittedModel
 from flightworthy.adapters.model_artifacts.parity import Evidence, Predictor, evidence_of, measure
 from flightworthy.adapters.model_artifacts.positions import by_position
 from flightworthy.adapters.model_artifacts.rows import as_text, golden_of, rows_of
+from flightworthy.adapters.model_artifacts.seen import seen_of
 from flightworthy.artifact import CONTRACT, GOLDEN, REFERENCE, canonical, seal
 from flightworthy.errors import ArtifactRefused, Refused
 from flightworthy.evaluation import Scored
@@ -45,6 +46,9 @@ class ModelArtifacts:
         spec = order.spec
         contract = contract_of(spec)
         contract["output"]["classes"] = np.asarray(fitted.classes_).tolist()
+        for said in contract["features"]:
+            seen = seen_of(spec.features[said["name"]], frames.training[said["name"]])
+            said.update({} if seen is None else {"seen": seen})
         (folder / CONTRACT).write_bytes(canonical(contract))
         evidence = evidence_of(FittedModel(spec=spec, estimator=fitted), frames)
         choice = choose_runtime(spec.model, self._candidates(folder, spec, by_position(fitted), evidence))

@@ -100,7 +100,7 @@ def open_session(content: bytes) -> Any:
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.log_severity_level = 3  # what is refused is raised; the rest is of no use to who serves
+    options.log_severity_level = 4  # what is refused is raised; the rest is of no use to who serves
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 

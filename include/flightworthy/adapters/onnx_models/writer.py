@@ -15,10 +15,12 @@ from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_li
 from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost
 from skl2onnx import convert_sklearn, update_registered_converter
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
-from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
 from skl2onnx.sklapi import CastTransformer
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 
+from flightworthy.adapters.onnx_models import imputer, trees
 from flightworthy.adapters.onnx_models.reader import MODEL, open_session
 from flightworthy.spec import Feature
 
@@ -26,7 +28,7 @@ __all__ = ["OnnxPackager"]
 
 _OPSETS: Final = {"": 21, "ai.onnx.ml": 3}
 _BOOSTERS: Final = (
-    ("lightgbm", "LGBMClassifier", convert_lightgbm),
+    ("lightgbm", "LGBMClassifier", trees.as_fitted(convert_lightgbm)),
     ("xgboost", "XGBClassifier", convert_xgboost),
 )
 _OPTIONS: Final = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
@@ -48,12 +50,12 @@ class OnnxPackager:
     def write(self, folder: Path, features: Mapping[str, Feature], estimator: Any, form: str) -> str:
         """Write model.onnx; empty, or why the model has no such graph."""
         number = FloatTensorType if form == "float32" else DoubleTensorType
-        converted = estimator if form != "mixed" else _rounding(estimator)
-        if converted is None:
-            return "has no preparation of rows that could be computed in 64 bits"
         _know_boosters(estimator)
         try:
-            graph = _convert(converted, _inputs(features, number))
+            graph = _convert(
+                _rounding(estimator) if form == "mixed" else estimator,
+                _inputs(features, number, apart=_picks_columns(estimator)),
+            )
         # The converters raise whatever comes: KeyError, RuntimeError, AttributeError, errors of their own.
         except Exception as error:  # noqa: BLE001
             return f"does not convert ({_short(error)})"
@@ -64,17 +66,20 @@ class OnnxPackager:
             try:
                 open_session(content)
             except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no parent in common
-                why = f"converts to what ONNX Runtime does not load ({_short(error)})"
+                why = why or f"converts to what ONNX Runtime does not load ({_short(error)})"
             else:
                 (folder / MODEL).write_bytes(content)
                 return ""
         return why
 
 
-def _inputs(features: Mapping[str, Feature], number: Any) -> list[tuple[str, Any]]:
-    """One input for each run of columns of one kind, so that together they keep the contract's order."""
+def _inputs(features: Mapping[str, Feature], number: Any, *, apart: bool) -> list[tuple[str, Any]]:
+    """One input for each run of columns of one kind, so that together they keep the contract's order.
+
+    ``apart``: one for each column. The converter forgets in which order columns are picked from within an input.
+    """
     texts = [feature.type == "category" for feature in features.values()]
-    runs = [(is_text, len(list(run))) for is_text, run in groupby(texts)]
+    runs = [(is_text, 1) for is_text in texts] if apart else [(kind, len(list(run))) for kind, run in groupby(texts)]
     return [
         (f"columns_{position}", (StringTensorType if is_text else number)([None, width]))
         for position, (is_text, width) in enumerate(runs)
@@ -89,8 +94,14 @@ def _convert(estimator: Any, inputs: list[tuple[str, Any]]) -> onnx.ModelProto:
             name="model",  # else a random one, and the same model would be another file
             initial_types=inputs,
             options={"zipmap": False},
+            custom_conversion_functions={SimpleImputer: imputer.convert, **trees.CONVERTERS},
+            custom_shape_calculators={SimpleImputer: imputer.shape, **dict.fromkeys(trees.CONVERTERS, trees.shape)},
             target_opset=_OPSETS,
         )
+    # The converter keeps them in a set: the same model would be another file in another process.
+    domains = sorted(graph.opset_import, key=lambda each: str(each.domain))
+    del graph.opset_import[:]
+    graph.opset_import.extend(domains)
     return graph
 
 
@@ -100,9 +111,7 @@ def _know_boosters(estimator: Any) -> None:
         for library, name, convert in _BOOSTERS:
             kind = type(part)
             if kind.__name__ == name and kind.__module__.startswith(f"{library}."):
-                update_registered_converter(
-                    kind, name, calculate_linear_classifier_output_shapes, convert, options=_OPTIONS
-                )
+                update_registered_converter(kind, name, trees.shape, convert, options=_OPTIONS)
 
 
 def _estimators(value: Any) -> Iterator[Any]:
@@ -116,12 +125,14 @@ def _estimators(value: Any) -> Iterator[Any]:
                 yield from _estimators(inner)
 
 
-def _rounding(estimator: Any) -> Pipeline | None:
-    """The pipeline with a cast to 32 bits before its last step; None for what has but one."""
-    if not isinstance(estimator, Pipeline) or len(estimator.steps) < 2:
-        return None
-    *steps, last = estimator.steps
-    return Pipeline([*steps, ("round_to_32_bits", CastTransformer(dtype=np.float32)), last])
+def _rounding(estimator: Any) -> Any:
+    """The estimator with its rows cast to 32 bits before its last step."""
+    steps = list(estimator.steps) if isinstance(estimator, Pipeline) else [("model", estimator)]
+    return Pipeline([*steps[:-1], ("round_to_32_bits", CastTransformer(dtype=np.float32)), steps[-1]])
+
+
+def _picks_columns(estimator: Any) -> bool:
+    return any(isinstance(part, ColumnTransformer) for part in _estimators(estimator))
 
 
 def _reads_zeros_as_missing(estimator: Any) -> bool:
@@ -133,18 +144,18 @@ def _reads_zeros_as_missing(estimator: Any) -> bool:
 
 
 def _zeros_become_missing(graph: onnx.ModelProto) -> None:
-    for trees in [node for node in graph.graph.node if node.op_type.startswith("TreeEnsemble")]:
-        rows = trees.input[0]
+    for ensemble in [node for node in graph.graph.node if node.op_type.startswith("TreeEnsemble")]:
+        rows = ensemble.input[0]
         kind = onnx.TensorProto.FLOAT
         constants = {"zero": 0.0, "missing": float("nan")}
         for name, value in constants.items():
             graph.graph.initializer.append(onnx.helper.make_tensor(f"{rows}_{name}", kind, [1], [value]))
-        position = list(graph.graph.node).index(trees)
+        position = list(graph.graph.node).index(ensemble)
         steps = [
             onnx.helper.make_node("Equal", [rows, f"{rows}_zero"], [f"{rows}_is_zero"]),
             onnx.helper.make_node("Where", [f"{rows}_is_zero", f"{rows}_missing", rows], [f"{rows}_or_missing"]),
         ]
-        trees.input[0] = f"{rows}_or_missing"
+        ensemble.input[0] = f"{rows}_or_missing"
         for step in reversed(steps):
             graph.graph.node.insert(position, step)
 
