@@ -21,13 +21,13 @@ from flightworthy.release import Deployment, Release, Strategy, propose, roll_ba
 
 COURSE = with_strategy(steps=(50, 100), bake_time=timedelta(seconds=0.3), min_requests=10)
 """One step of a canary, and the promotion: every kind of decision once."""
-PATIENT = replace(COURSE, bake_time=timedelta(seconds=6))
+PATIENT = replace(COURSE, bake_time=timedelta(seconds=10), deadline=timedelta(seconds=60))
 """The same, for long enough that MLflow is told of the challenger."""
 ASKERS = ("release", "proposed", "returning")
 """Effects of whoever asks; the rest are the deployer's. A warm rollback is one decision, made by who asks."""
 
 
-_LONGEST_COURSE = 20.0
+_LONGEST_COURSE = 30.0
 
 
 class NeverReached(Exception):
