@@ -1,7 +1,7 @@
 # Each verb stands for itself on a fresh machine with Python 3.11 or newer: the environment is made first.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down check fmt bench lock environment
+.PHONY: help demo drill test up down check fmt bench lock environment
 
 # Whatever the shell was told about another checkout or environment is not for us.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -16,6 +16,9 @@ help: ## what there is to say to make
 demo: environment ## the tour: everything started, shown, checked and stopped again, in about five minutes
 	@$(python) -m demo.tour
 
+drill: environment ## kill it at every moment, break it in every way, under load; LENGTH=long for all of it
+	@$(python) -m drill $(if $(LENGTH),--$(LENGTH)) $(PARTS)
+
 test: environment ## all the tests
 	@$(python) -m pytest
 
@@ -29,7 +32,7 @@ check: environment ## style, types, the layers, and that the lock is what pyproj
 	$(python) -m ruff check
 	$(python) -m ruff format --check
 	$(python) -m mypy
-	$(python) -m mypy demo benchmarks
+	$(python) -m mypy demo benchmarks drill
 	.venv/bin/lint-imports
 	@cp requirements.lock .venv/expected.lock && $(compile) pyproject.toml -o .venv/expected.lock
 	@diff -u requirements.lock .venv/expected.lock || { echo 'requirements.lock is not what pyproject.toml asks for: make lock' >&2; exit 1; }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mlflow_server import running_mlflow
+from drill.mlflow_server import running_mlflow
 from tests.postgres import Postgres, running_postgres
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -51,7 +51,9 @@ def test_a_module_says_what_it_is_for(path: Path) -> None:
     assert summary.rstrip().endswith((".", "?", "::", ":")), f"{shown(path)} starts with half a sentence: {summary!r}"
 
 
-@pytest.mark.parametrize("path", modules(*PACKAGES, ROOT / "dags", ROOT / "demo", ROOT / "benchmarks"), ids=shown)
+@pytest.mark.parametrize(
+    "path", modules(*PACKAGES, ROOT / "dags", ROOT / "demo", ROOT / "benchmarks", ROOT / "drill"), ids=shown
+)
 def test_no_module_is_named_for_nothing(path: Path) -> None:
     """`utils` and its kind collect what nobody found a word for."""
     parts = {part for name in path.relative_to(ROOT).with_suffix("").parts for part in name.split("_")}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +15,9 @@ import requests
 from demo.airflow_api import AirflowApi, Json
 from demo.components import airflow_components
 from demo.stack import Stack
+from demo.traffic import Traffic
 from demo.world import ENTITY, HISTORY, SECOND, World
+from flightworthy.adapters.sql_releases import SqlReleases
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -214,3 +218,57 @@ def test_a_triggerer_that_died_starts_no_second_deployment(
     announced = {"model": "diagnosis", "partition": SECOND, "with": []}
     assert [event["extra"]["payload"] for event in events] == [announced]
     assert [each["dag_run_id"] for each in fresh()] == [run["dag_run_id"]]
+
+
+def test_a_scheduler_killed_in_the_middle_of_a_release_takes_nothing_with_it(
+    stack: Stack, airflow: AirflowApi, world: World, first_deployment: Json
+) -> None:
+    """By SIGKILL, with its tasks: the release goes on, no request fails, and the next scheduler finds its end."""
+    world.second()
+    _ended_run_of(airflow, SECOND)
+    store = SqlReleases(stack.places.database)
+    before = store.deployment("diagnosis")
+    traffic = Traffic(stack.settings.router_url, model="diagnosis", rows=world.requests(), entity=ENTITY)
+    traffic.start()
+    try:
+        run_id = airflow.trigger(DEPLOY, conf={"partition": SECOND, "again": True})
+        _wait(lambda: store.deployment("diagnosis").phase == "canary", within=300)
+        scheduler = stack._processes.children["airflow-scheduler"]
+        os.killpg(scheduler.pid, signal.SIGKILL)
+        scheduler.wait()
+        _wait(lambda: store.deployment("diagnosis").phase == "steady", within=90)
+        after = store.deployment("diagnosis")
+        (component,) = [each for each in airflow_components(stack.settings) if each.name == "airflow-scheduler"]
+        stack._processes.start(component)
+        run = airflow.wait_for_run(DEPLOY, run_id, within=600)
+    finally:
+        count = traffic.stop()
+    entries = [entry.action for entry in store.history("diagnosis") if entry.generation > before.generation]
+    store.close()
+
+    assert (count.failed, count.failures) == (0, ())
+    assert after.champion != before.champion
+    assert entries == ["proposed", "advanced", "promoted"]
+    assert run["state"] == "success", airflow.states(DEPLOY, run_id)
+    assert f"promoted release={after.champion}" in airflow.log(DEPLOY, run_id, "promote")
+
+
+def _ended_run_of(airflow: AirflowApi, partition: str) -> Json:
+    """The run that this partition started, at its end; without requests its release was withdrawn."""
+
+    def ended() -> Json | None:
+        for run in airflow.runs(DEPLOY, run_type="asset_triggered"):
+            events = airflow.get(f"/dags/{DEPLOY}/dagRuns/{run['dag_run_id']}/upstreamAssetEvents")["asset_events"]
+            took = any(event["extra"].get("payload", {}).get("partition") == partition for event in events)
+            if took and run["state"] in ("success", "failed"):
+                return run
+        return None
+
+    return airflow.wait(ended, within=600, what=lambda: f"the run of {partition} to end", every=1)
+
+
+def _wait(true: Callable[[], bool], *, within: float) -> None:
+    deadline = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from tests.flightworthy.deployer.rig import Rig
+from drill.rig import Rig
 
 
 @pytest.fixture

@@ -1,60 +1,37 @@
 """The container target on a real engine: by digest, confined, on loopback only, found again by its labels."""
 
-import io
-import tarfile
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
-import docker
 import pytest
-from docker.errors import DockerException
 
+from drill import images
+from drill.rig import Rig, with_strategy
 from flightworthy.adapters.docker_containers import NETWORK, DockerContainers
 from flightworthy.deployer.containers import ContainerServers
 from flightworthy.errors import ReleaseRefused
-from flightworthy.image import BASE_IMAGE, PORT
 from flightworthy.release import Cause, Shadow, draft
-from tests.flightworthy.deployer.rig import Rig, with_strategy
 from tests.flightworthy.deployer.test_drills import drilled
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 CAUSE = Cause(actor="test", reason="a test", at=datetime(2026, 1, 5, tzinfo=UTC))
-DOCKERFILE = f"""\
-FROM {BASE_IMAGE}
-COPY tiny_server.py behaviour.json /model/
-ENTRYPOINT ["python", "-u", "/model/tiny_server.py", "--artifact", "/model", "--model", "m", "--version", "1", \
-"--host", "0.0.0.0", "--port", "{PORT}"]
-"""
 
 
 @pytest.fixture(scope="module")
 def engine():
     try:
-        client = docker.from_env(timeout=60)
-        client.images.get(BASE_IMAGE)
-    except DockerException as error:
-        pytest.skip(f"needs a Docker engine with {BASE_IMAGE}: {error}")
-    yield client
-    client.close()
+        with images.engine() as client:
+            yield client
+    except images.NoEngine as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
 def image(engine):
     """The tiny server in an image; its digest."""
-    server = Path(__file__).with_name("tiny_server.py").read_bytes()
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as tar:
-        files = {"Dockerfile": DOCKERFILE.encode(), "tiny_server.py": server, "behaviour.json": b'{"prediction": 0.5}'}
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    context.seek(0)
-    built, _ = engine.images.build(fileobj=context, custom_context=True, rm=True)
-    yield built.id
-    engine.images.remove(built.id, force=True)
+    with images.tiny_image(engine) as digest:
+        yield digest
 
 
 def test_a_release_runs_as_a_confined_container_and_outlives_its_deployer(engine, image, tmp_path):

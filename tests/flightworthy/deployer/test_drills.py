@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from drill.rig import Rig, with_strategy
 from flightworthy.adapters.local_processes import LocalProcesses
 from flightworthy.adapters.model_signatures import new_key_pair
 from flightworthy.artifact import verify
@@ -17,7 +18,6 @@ from flightworthy.deployer.drills import Drills
 from flightworthy.deployer.servers import DRILL, ProcessServers
 from flightworthy.errors import Unavailable
 from flightworthy.release import DrillResult, ask_drill, release_id
-from tests.flightworthy.deployer.rig import Rig, with_strategy
 from tests.flightworthy.serving.making import make_diagnosis
 
 pytestmark = pytest.mark.slow

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from drill.rig import Rig, with_strategy
 from flightworthy import ledger
-from tests.flightworthy.deployer.rig import Rig, with_strategy
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drill.rig import with_strategy
 from flightworthy.deployer.pruning import DailyPruning, Pruner
 from flightworthy.deployer.servers import without_folder
 from flightworthy.deployer.settings import Settings
@@ -16,7 +17,6 @@ from flightworthy.errors import ReleaseRefused, Unavailable
 from flightworthy.release import outcome, promoted, propose, roll_back
 from flightworthy.retention import Policy, StoredVersion
 from flightworthy.testing import MemoryReleases
-from tests.flightworthy.deployer.rig import with_strategy
 from tests.flightworthy.release_makers import NOW, decided, proposed, release, seen_healthy, serving
 
 POLICY = Policy(champions=1, unused_time=timedelta(days=14), served_time=timedelta(days=90))

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from drill.rig import Rig, with_strategy
 from flightworthy.release import release_id
-from tests.flightworthy.deployer.rig import Rig, with_strategy
 from tests.flightworthy.deployer.test_under_load import ask
 from tests.flightworthy.serving.making import make_diagnosis
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from drill.rig import Rig, with_strategy
 from flightworthy.adapters.prediction_files import PredictionFiles
 from flightworthy.release import Shadow, release_id
-from tests.flightworthy.deployer.rig import Rig, with_strategy
 from tests.flightworthy.deployer.test_under_load import ask
 from tests.flightworthy.serving.making import write_artifact
 

@@ -9,11 +9,11 @@ import urllib.request
 
 import pytest
 
+from drill.rig import with_strategy
 from flightworthy import ledger
 from flightworthy.deployer.daemon import stop_all
 from flightworthy.deployer.servers import free_port
 from flightworthy.errors import Conflict
-from tests.flightworthy.deployer.rig import with_strategy
 
 pytestmark = pytest.mark.slow
 
@@ -116,18 +116,6 @@ def test_a_challenger_that_fails_requests_is_withdrawn_and_users_see_no_error(ri
     assert judged["challenger"]["errors"] > 0
 
 
-def test_a_challenger_that_crashes_at_start_is_withdrawn_with_what_it_said(rig):
-    """At its deadline, with the end of its log; the champion never noticed."""
-    rig.promote(rig.release(1))
-    broken = rig.release(2, strategy=with_strategy(deadline=rig.seconds(3)), crashes=True)
-    with rig.load() as load:
-        rig.propose(broken)
-        ended = rig.end_of(broken)
-    assert (ended.kind, load.failed, load.from_release(broken)) == ("withdrawn", {}, 0)
-    assert "not healthy within 3 s; its server ended" in ended.reason
-    assert "cannot load this model" in ended.reason
-
-
 def test_a_challenger_that_nobody_asks_is_withdrawn_as_inconclusive(rig):
     """Too little traffic holds, and at the deadline withdraws; it never promotes."""
     rig.promote(rig.release(1))
@@ -178,22 +166,6 @@ def at_step(rig, step):
 def moved(load, release):
     """The entities that a release answered last."""
     return {entity for entity, course in load.courses.items() if course[-1] == release.id}
-
-
-def test_a_challenger_killed_at_half_of_the_traffic_costs_no_request(rig):
-    """Its requests are retried on the champion, and it is withdrawn."""
-    rig.promote(rig.release(1))
-    doomed = rig.release(
-        2, strategy=with_strategy(steps=(50, 100), bake_time=rig.seconds(20), deadline=rig.seconds(30))
-    )
-    with rig.load() as load:
-        rig.propose(doomed)
-        rig.wait_for(lambda: load.from_release(doomed) > 20, what="traffic on the challenger")
-        rig.kill_server(doomed)
-        ended = rig.end_of(doomed)
-        rig.confirmed()
-    assert (ended.kind, load.failed) == ("withdrawn", {})
-    assert ended.reason.startswith("its server ended while it had 50 % of traffic")
 
 
 def test_a_champion_that_is_killed_is_answered_for_by_the_previous_release(rig):

@@ -1,22 +1,16 @@
 """What a canary is withdrawn for, through a real router to real processes while requests flow."""
 
-import asyncio
 import json
-import subprocess
 import sys
-import threading
-from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from flightworthy.deployer.router import _packaged
-from flightworthy.deployer.servers import free_port
+from drill.rig import Rig, with_strategy
 from flightworthy.release import release_id
 from tests.flightworthy.canary.arms import LIMITS
-from tests.flightworthy.deployer.rig import Rig, with_strategy
 from tests.flightworthy.deployer.test_under_load import ask
 from tests.flightworthy.serving.making import write_artifact
 
@@ -116,92 +110,3 @@ def served(rig, version, *, weight, strategy):
         rig.release(90 + version, strategy=strategy), id=release_id("m", str(version), digest),
         version=str(version), artifact_uri=str(folder), artifact_digest=digest,
     )  # fmt: skip
-
-
-def test_a_router_that_answers_no_questions_holds_a_canary_until_its_deadline(tmp_path):
-    """Its metrics are gone and its traffic flows: no errors seen is not no errors, and nothing is promoted."""
-    with elsewhere(tmp_path) as (rig, admin):
-        rig.promote(rig.release(1))
-        unseen = rig.release(2, strategy=with_strategy(bake_time=rig.seconds(2), deadline=rig.seconds(4)))
-        with rig.load() as load:
-            rig.propose(unseen)
-            rig.wait_for(lambda: load.from_release(unseen) > 20, what="traffic on the challenger")
-            admin.close()
-            end = rig.end_of(unseen)
-            admin.open()
-            rig.confirmed()
-        assert (end.kind, load.failed) == ("withdrawn", {})
-        assert end.reason.startswith("inconclusive after 4 s at 20 %: the router gave no counts; no metrics")
-
-
-class elsewhere:  # noqa: N801 - reads as what it does: with a router elsewhere
-    """An Envoy that the test runs, whose admin port is reached through a door that can be closed."""
-
-    def __init__(self, folder):
-        self.rig = Rig(folder, router_is_ours=False)
-        self.door = Door(self.rig.settings.router_admin_port, free_port())
-
-    def __enter__(self):
-        rig, bootstrap = self.rig, self.rig.settings.router_folder / "bootstrap.json"
-        rig.start_deployer()
-        rig.wait_for((rig.settings.router_folder / "rds.json").exists, what="the router's files")
-        mine = rig.settings.home / "mine.json"
-        mine.write_text(bootstrap.read_text().replace(f": {self.door.port}", f": {self.door.behind}"))
-        command = [str(_packaged()), "-c", str(mine), "--use-dynamic-base-id", "--concurrency", "1"]
-        self.envoy = subprocess.Popen([*command, "--log-level", "error"])
-        self.door.open()
-        return rig, self.door
-
-    def __exit__(self, *failure):
-        self.rig.close()
-        self.door.close()
-        self.envoy.terminate()
-        self.envoy.wait(10)
-
-
-class Door:
-    """Passes connections on, from one port of loopback to another, while it is open."""
-
-    def __init__(self, port, behind):
-        self.port, self.behind = port, behind
-        self._thread = None
-
-    def open(self):
-        self._loop, ready = asyncio.new_event_loop(), threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
-        self._thread.start()
-        assert ready.wait(5)
-
-    def close(self):
-        if self._thread is not None:
-            self._loop.call_soon_threadsafe(self._closing.set)
-            self._thread.join(5)
-            self._thread = None
-
-    def _run(self, ready):
-        self._loop.run_until_complete(self._serve(ready))
-        self._loop.close()
-
-    async def _serve(self, ready):
-        self._closing = asyncio.Event()
-        server = await asyncio.start_server(self._pass_on, "127.0.0.1", self.port)
-        ready.set()
-        await self._closing.wait()
-        server.close()
-        # Whoever is being passed on when the door closes is cut off, and waited for: a closed loop would only warn.
-        cut = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in cut:
-            task.cancel()
-        await asyncio.gather(*cut, return_exceptions=True)
-
-    async def _pass_on(self, reader, writer):
-        try:
-            inner, outer = await asyncio.open_connection("127.0.0.1", self.behind)
-            with closing(outer):
-                outer.write(await reader.readuntil(b"\r\n\r\n"))
-                while more := await inner.read(1 << 16):
-                    writer.write(more)
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()

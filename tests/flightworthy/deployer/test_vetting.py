@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from drill.rig import Rig
 from flightworthy.adapters.model_signatures import KeySigner, new_key_pair
 from flightworthy.artifact import seal
 from flightworthy.deployer.vetting import vetting
 from flightworthy.errors import ArtifactRefused
-from tests.flightworthy.deployer.rig import Rig
 
 
 def write_keys(folder):

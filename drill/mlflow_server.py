@@ -1,4 +1,4 @@
-"""A real MLflow server for tests, over SQLite and a folder."""
+"""A real MLflow server, over SQLite and a folder."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import pytest
 
 
 @contextmanager
@@ -50,4 +48,4 @@ def _wait(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
             time.sleep(0.2)
         else:
             return
-    pytest.fail(f"MLflow did not start: {log.read_text()[-2000:]}")
+    raise AssertionError(f"MLflow did not start: {log.read_text()[-2000:]}")
