@@ -366,6 +366,30 @@ def test_a_rollback_moves_one_pointer_and_waits_for_the_router(line: Line) -> No
     assert (last.action, last.actor, last.reason) == ("rolled_back", "ada", "worse on Tuesdays")
 
 
+def test_a_rollback_that_is_run_again_goes_back_no_further(line: Line) -> None:
+    """Killed after it had decided, it finds its decision; another run decides anew."""
+    serving(line.releases, 1, 2)
+    seen_healthy(line.releases, 1, 2)
+    for _ in range(3):
+        with pytest.raises(TaskDeferred) as deferred:
+            rolled_back(line)
+        assert deferred.value.trigger.release_id == release(1).id
+        assert line.releases.deployment("churn").champion == release(1).id
+    assert [entry.action for entry in line.releases.history("churn")].count("rolled_back") == 1
+
+    another = RollbackOperator(task_id="rollback", model="churn", to=release(2).id, reason="better on Wednesdays")
+    with pytest.raises(TaskDeferred):
+        another.execute(run_of("manual", user="ada", run_id="run-2"))
+    decided = line.releases.deployment("churn")
+    assert decided.challenger == release(2).id
+    with pytest.raises(TaskDeferred) as late:
+        rolled_back(line)
+    assert late.value.trigger.release_id == release(1).id, (
+        "what it decided; that it is no longer so, it is told waiting"
+    )
+    assert line.releases.deployment("churn") == decided
+
+
 @pytest.mark.parametrize("to", [None, "", "None"])
 def test_an_empty_field_means_the_release_before(line: Line, to: str | None) -> None:
     """However the form and its template write that nothing was filled in."""

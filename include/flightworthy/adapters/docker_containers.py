@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +19,8 @@ NETWORK = "flightworthy-models"
 
 _LOOPBACK = "127.0.0.1"
 _PORT = "io.flightworthy.port"
+_NOT_RUNNING = ["created", "exited", "dead"]
+"""What an engine calls containers of which nothing runs; the first if who made one was killed before starting it."""
 _BRISK, _PATIENT = 2, 60
 """Seconds to wait for the engine: where a loop waits, and where only the one who asked does."""
 
@@ -104,11 +106,12 @@ class DockerContainers:
                 return
 
     def clear_away(self, labels: Mapping[str, str]) -> None:
-        """Remove those that have ended; their logs go with them."""
+        """Remove those that have ended, or were never started; their logs go with them."""
         wanted = [f"{name}={value}" for name, value in labels.items()]
         with self._answering(_PATIENT) as client:
-            for container in client.containers.list(all=True, filters={"label": wanted, "status": "exited"}):
-                container.remove()
+            for told in client.api.containers(all=True, filters={"label": wanted, "status": _NOT_RUNNING}):
+                with suppress(NotFound):
+                    client.api.remove_container(told["Id"])
 
     def images(self) -> set[str]:
         """The digests of all images that the engine has."""

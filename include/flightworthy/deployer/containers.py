@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_HOME, _RELEASE, _SLOT = "io.flightworthy.home", "io.flightworthy.release", "io.flightworthy.slot"
+RELEASE_LABEL = "io.flightworthy.release"
+_HOME, _SLOT = "io.flightworthy.home", "io.flightworthy.slot"
 _LOGGED_AT = "/predictions"
 _LOOK_SECONDS = 1.0
 """How old the list of containers may be: the engine takes ten times as long to answer as the process table."""
@@ -53,7 +54,7 @@ class ContainerServers:
         from flightworthy.adapters.docker_containers import Order
 
         folder = self._prediction_folder(release.model)
-        labels = {**self._mine, _RELEASE: release.id, _SLOT: slot}
+        labels = {**self._mine, RELEASE_LABEL: release.id, _SLOT: slot}
         self._containers.clear_away(labels)
         # Another one each time: addresses of containers are given again at once, and whoever still knew the last one's
         # would ask this model about another.
@@ -93,9 +94,13 @@ class ContainerServers:
     def kill(self, server: Server) -> None:
         self._end(server, grace=0)
 
+    def clear_away(self) -> None:
+        with contextlib.suppress(Unavailable):
+            self._containers.clear_away(self._mine)
+
     def log_tail(self, place: Place) -> str:
         with contextlib.suppress(Unavailable):
-            return self._containers.log_tail({**self._mine, _RELEASE: place.release, _SLOT: place.slot})
+            return self._containers.log_tail({**self._mine, RELEASE_LABEL: place.release, _SLOT: place.slot})
         return ""
 
     def lacking(self, releases: Sequence[Release]) -> dict[str, str]:
@@ -123,7 +128,7 @@ class ContainerServers:
         self._is_unavailable = False
         self._listed = [
             Server(
-                place=Place(release=container.labels[_RELEASE], slot=arm),
+                place=Place(release=container.labels[RELEASE_LABEL], slot=arm),
                 host=container.host,
                 port=container.port,
                 identity=f"container {container.id}",

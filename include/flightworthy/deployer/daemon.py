@@ -72,6 +72,7 @@ def stop_all(settings: Settings) -> None:
             for server in kind.running():
                 kind.stop(server)
             _wait_until_ended(kind)
+            kind.clear_away()
 
 
 class Deployer:

@@ -6,12 +6,13 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from flightworthy.deployer.containers import RELEASE_LABEL
 from flightworthy.deployer.errands import Errands
 from flightworthy.deployer.settings import Settings
 from flightworthy.errors import Unavailable
@@ -31,6 +32,7 @@ _ASK = timedelta(minutes=10)
 class Engine(Protocol):
     """The part of a Docker engine that pruning needs."""
 
+    def clear_away(self, labels: Mapping[str, str]) -> None: ...
     def remove_image(self, digest: str) -> bool: ...
 
 
@@ -97,8 +99,10 @@ class Pruner:
             self.store.note_missing({release.id: None}, at=now)
             return "it was decided to go back to it meanwhile"
         try:
-            if release.image_digest is not None and not self.engine.remove_image(release.image_digest):
-                return "a container still stands on its image"
+            if release.image_digest is not None:
+                self.engine.clear_away({RELEASE_LABEL: release.id})
+                if not self.engine.remove_image(release.image_digest):
+                    return "a container still stands on its image"
         except Unavailable as error:
             return f"its image could not be removed: {error.message}"
         if (folder := self._folder(release)) is not None:

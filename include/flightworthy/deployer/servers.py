@@ -42,6 +42,7 @@ class Servers(Protocol):
 
     Nothing is remembered: what runs is found, so that a restarted deployer has it all again.
 
+    ``clear_away`` removes what servers that have ended left behind, their logs included; none of what runs.
     ``lacking`` tells which releases cannot be started, and why; it raises Unavailable where that cannot be known now.
     """
 
@@ -50,6 +51,7 @@ class Servers(Protocol):
     def is_alive(self, server: Server) -> bool: ...
     def stop(self, server: Server) -> None: ...
     def kill(self, server: Server) -> None: ...
+    def clear_away(self) -> None: ...
     def log_tail(self, place: Place) -> str: ...
     def lacking(self, releases: Sequence[Release]) -> Mapping[str, str]: ...
 
@@ -102,6 +104,9 @@ class ProcessServers:
     def kill(self, server: Server) -> None:
         if (process := self._found.get(server.identity)) is not None:
             self._processes.kill(process)
+
+    def clear_away(self) -> None:
+        """Nothing: a process that has ended is gone, and its log is a file of the stack's."""
 
     def log_tail(self, place: Place) -> str:
         return tail(self._log(place))

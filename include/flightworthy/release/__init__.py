@@ -46,7 +46,7 @@ from flightworthy.release.transitions import (
     way_back_from,
     withdrawn,
 )
-from flightworthy.release.verbs import arrived, conflict, outcome, propose, roll_back
+from flightworthy.release.verbs import arrived, conflict, decided_in, outcome, propose, roll_back
 
 __all__ = [
     "NO_CONSENT",
@@ -75,6 +75,7 @@ __all__ = [
     "arrived",
     "ask_drill",
     "conflict",
+    "decided_in",
     "draft",
     "entered",
     "how_to_rebuild",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Literal
 
@@ -12,6 +13,8 @@ from flightworthy.release.rebuilding import cannot_start
 from flightworthy.release.rows import Deployment, Outcome, Phase, Release, ReleaseStore
 from flightworthy.release.transitions import Cause, draft, requested, returned, way_back_from, withdrawn
 from flightworthy.secrecy import masked
+
+_WAYS_BACK = ("rolled_back", "returning", "withdrawn")
 
 
 def propose(  # noqa: PLR0913 - what a decision is made on, and what it is written down with
@@ -51,10 +54,20 @@ def propose(  # noqa: PLR0913 - what a decision is made on, and what it is writt
     return store.swap(row, after, draft(row, after, "proposed", cause))
 
 
-def roll_back(
-    store: ReleaseStore, model: str, *, to: str | None = None, actor: str, reason: str, now: datetime
+def roll_back(  # noqa: PLR0913 - what is decided, and what it is written down with
+    store: ReleaseStore,
+    model: str,
+    *,
+    to: str | None = None,
+    actor: str,
+    reason: str,
+    now: datetime,
+    asked_in: str | None = None,
 ) -> Deployment:
     """Go back to the previous release, or to the release ``to``; the row as it stands after.
+
+    ``asked_in`` names what asks, such as a task of a run, where that may be killed and ask again: the decision that it
+    led to stands, whatever came since (``decided_in``). Without it, asking twice goes back twice.
 
     While a challenger is on its course this withdraws it. To a warm release it is one change of the row; a cold one is
     started again first (phase ``returning``), and the champion serves until it is healthy. Raises ReleaseRefused,
@@ -63,24 +76,25 @@ def roll_back(
     if masked(reason) != reason:
         raise _tells_a_secret(model)
     row = store.deployment(model)
+    if asked_in is not None and decided_in(store, model, asked_in) is not None:
+        return row
+    evidence = () if asked_in is None else (store.keep_evidence(_request(asked_in)),)
+    cause = Cause(actor=actor, reason=reason, at=now, evidence=evidence)
     if row.challenger is not None:
-        return _call_off(store, row, to, Cause(actor=actor, reason=reason, at=now))
+        return _call_off(store, row, to, cause)
     target = to or row.previous
     if target is None or row.champion is None:
         raise _no_way_back(row)
     if target == row.champion:
         return row
-    if (found := store.release(target)).model != model:
-        raise ReleaseRefused(f"{target} is a release of {found.model}, not of {model}", release=target, model=model)
-    seen = store.observation(model)
-    is_warm = row.slot_of(target) is not None and seen is not None and target in seen.healthy
-    if not is_warm and (why := store.missing().get(target)) is not None:
-        raise cannot_start(row, found, why)
-    if not is_warm:
-        after = requested(row, target, now, phase=Phase.RETURNING)
-        return store.swap(row, after, draft(row, after, "returning", Cause(actor=actor, reason=reason, at=now)))
-    after = returned(row, target, way_back_from(store.history(model), target), now)
-    return store.swap(row, after, draft(row, after, "rolled_back", Cause(actor=actor, reason=reason, at=now)))
+    return _go_back(store, row, target, cause)
+
+
+def decided_in(store: ReleaseStore, model: str, asked_in: str) -> Entry | None:
+    """The rollback that ``asked_in`` led to; None if it led to none yet."""
+    request = _request(asked_in)
+    asked = (entry for entry in reversed(store.history(model)) if entry.action in _WAYS_BACK)
+    return next((entry for entry in asked if request in map(store.evidence, entry.evidence)), None)
 
 
 def outcome(store: ReleaseStore, release: str) -> Outcome | None:
@@ -111,6 +125,22 @@ def arrived(store: ReleaseStore, model: str, target: str | None) -> Deployment |
     return row if seen is not None and seen.generation >= row.generation else None
 
 
+def _go_back(store: ReleaseStore, row: Deployment, target: str, cause: Cause) -> Deployment:
+    if (found := store.release(target)).model != row.model:
+        raise ReleaseRefused(
+            f"{target} is a release of {found.model}, not of {row.model}", release=target, model=row.model
+        )
+    seen = store.observation(row.model)
+    is_warm = row.slot_of(target) is not None and seen is not None and target in seen.healthy
+    if not is_warm and (why := store.missing().get(target)) is not None:
+        raise cannot_start(row, found, why)
+    if not is_warm:
+        after = requested(row, target, cause.at, phase=Phase.RETURNING)
+        return store.swap(row, after, draft(row, after, "returning", cause))
+    after = returned(row, target, way_back_from(store.history(row.model), target), cause.at)
+    return store.swap(row, after, draft(row, after, "rolled_back", cause))
+
+
 def _not_returned(store: ReleaseStore, row: Deployment, target: str) -> ReleaseRefused:
     ended = outcome(store, target)
     why = ended.reason if ended else "another decision was made since"
@@ -121,6 +151,10 @@ def _not_returned(store: ReleaseStore, row: Deployment, target: str) -> ReleaseR
         release=target,
         champion=row.champion,
     )
+
+
+def _request(asked_in: str) -> str:
+    return json.dumps({"kind": "request", "asked_in": asked_in}, sort_keys=True)
 
 
 def _call_off(store: ReleaseStore, row: Deployment, to: str | None, cause: Cause) -> Deployment:

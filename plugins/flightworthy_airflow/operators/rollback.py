@@ -44,14 +44,20 @@ class RollbackOperator(BaseOperator):
         self.conn_id = conn_id
 
     def execute(self, context: Context) -> str:
-        from flightworthy.release import roll_back
+        from flightworthy.release import decided_in, roll_back
 
         run = describe(context)
         hook = FlightworthyHook(self.conn_id)
+        store = hook.releases()
+        # Killed and run again, it finds what it decided, and does not go back once more.
+        asked_in = f"{run.dag_id} {run.run_id} {self.task_id}"
         to = self.to if self.to not in ("", "None", None) else None
         with refusals_fail():
-            row = roll_back(hook.releases(), self.model, to=to, actor=run.actor, reason=self.reason, now=hook.now())
-        target = row.challenger or row.champion
+            row = roll_back(
+                store, self.model, to=to, actor=run.actor, reason=self.reason, now=hook.now(), asked_in=asked_in
+            )
+        decided = decided_in(store, self.model, asked_in)
+        target = decided.to_release if decided is not None else row.champion
         self.log.info("decided model=%s to=%s phase=%s generation=%s", self.model, target, row.phase, row.generation)
         self.defer(
             trigger=ConfirmedTrigger(model=self.model, release_id=target, conn_id=self.conn_id),

@@ -1,9 +1,11 @@
 """The container target on a real engine: by digest, confined, on loopback only, found again by its labels."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from docker.errors import NotFound
 
 from drill import images
 from drill.rig import Rig, with_strategy
@@ -150,6 +152,26 @@ def test_an_image_that_was_removed_is_known_to_be_missing_and_one_in_use_is_not_
     finally:
         standing.remove(force=True)
     rig.store.close()
+
+
+def test_what_a_killed_deployer_left_behind_is_cleared_away_with_the_stack(engine, image, tmp_path):
+    """A container that was made and never started, and one that ended; none of another stack's."""
+    rig = Rig(tmp_path)
+    mine = {"io.flightworthy.home": str(tmp_path), "io.flightworthy.release": rig.release(1).id}
+    left = [engine.containers.create(image, labels=mine), engine.containers.run(image, detach=True, labels=mine)]
+    theirs = engine.containers.create(image, labels={**mine, "io.flightworthy.home": "/elsewhere"})
+    try:
+        left[1].wait()
+        rig.close()
+        found = {each.id for each in engine.containers.list(all=True, ignore_removed=True)}
+        assert found.isdisjoint(each.id for each in left)
+        assert theirs.id in found
+        DockerContainers().clear_away({"io.flightworthy.release": rig.release(1).id})
+        assert theirs.id not in {each.id for each in engine.containers.list(all=True, ignore_removed=True)}
+    finally:
+        for each in (*left, theirs):
+            with suppress(NotFound):
+                each.remove(force=True)
 
 
 def test_a_previous_release_is_drilled_in_a_container_of_its_own_and_one_whose_image_is_gone_is_not(

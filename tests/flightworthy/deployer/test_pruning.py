@@ -29,6 +29,9 @@ class Engine:
     def __init__(self):
         self.images, self.used, self.is_away = set(), set(), False
 
+    def clear_away(self, labels):
+        pass
+
     def remove_image(self, digest):
         if self.is_away:
             raise Unavailable("the engine is away")
