@@ -90,7 +90,7 @@ def test_a_release_that_answers_before_it_has_traffic_is_told():
     given = NOW.timestamp()
 
     def told(first_at):
-        return Told(answers=Counter(), first_at=first_at, last_at=first_at, longest=0.0)
+        return Told(answers=Counter(), first_at=first_at, last_at=first_at, longest=0.0, courses={})
 
     history = store.history("churn")
     early = (NOW - timedelta(seconds=1)).timestamp()
