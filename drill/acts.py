@@ -17,10 +17,11 @@ from drill.load import Load
 from drill.rig import Rig, TookTooLong, with_strategy
 from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.deployer.aliases import AliasRegistry
-from flightworthy.release import Deployment, Release, Strategy, propose, roll_back, way_back_from
+from flightworthy.release import Deployment, Release, Shadow, Strategy, propose, roll_back, way_back_from
 
 COURSE = with_strategy(steps=(50, 100), bake_time=timedelta(seconds=0.3), min_requests=10)
 """One step of a canary, and the promotion: every kind of decision once."""
+SHADOWED = replace(COURSE, shadow=Shadow(bake_time=timedelta(seconds=0.3), min_requests=10, max_flip_rate=0.05))
 PATIENT = replace(COURSE, bake_time=timedelta(seconds=10), deadline=timedelta(seconds=60))
 """The same, for long enough that MLflow is told of the challenger."""
 ASKERS = ("release", "proposed", "returning")
@@ -84,9 +85,14 @@ class Act:
 def promotion(scene: Scene, *, strategy: Strategy = COURSE) -> Act:
     """The next version takes over, and the champion stays warm."""
     row, release = scene.rig.store.deployment(MODEL), scene.make(strategy=strategy)
-    actions = ("proposed", "advanced", "promoted")
+    actions = ("proposed", *(("shadowed",) if strategy.shadow else ()), "advanced", "promoted")
     expected = Expected(champion=release.id, previous=row.champion, actions=actions, never=None)
     return Act(ask=partial(_propose, release), expected=expected)
+
+
+def shadow(scene: Scene) -> Act:
+    """The same, once the next version answered copies of what the champion is asked."""
+    return promotion(scene, strategy=SHADOWED)
 
 
 def refusal(scene: Scene) -> Act:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from drill.acts import PATIENT, Act, Scene, asks, cold_rollback, play, promotion, refusal, rollback, settled
+from drill.acts import PATIENT, Act, Scene, asks, cold_rollback, play, promotion, refusal, rollback, settled, shadow
 from drill.invariants import MODEL
 from drill.kills import note_in
 from drill.moments import CHALLENGER, to_kill_at, unnamed
@@ -15,6 +15,7 @@ from flightworthy.release import served
 
 ACTS: dict[str, Callable[[Scene], Act]] = {
     "promotion": promotion,
+    "shadow": shadow,
     "rollback": rollback,
     "cold rollback": cold_rollback,
     "refusal": refusal,

@@ -161,6 +161,8 @@ def _split(draft: Path) -> str:
     if not told:
         return "nothing"
     share, falls_back = int(told[0]["share"]), bool(told[0]["falls_back"])
+    if told[0]["mirrors"]:
+        return "all, and copies to the challenger"
     return f"{share} %" if share else "all, with a way back" if falls_back else "all, alone"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 _ADDED = ("release",)
 _SERVED = ("server started", "addresses told")
 _ALONE = "split told: all, alone"
+_MIRRORED = "split told: all, and copies to the challenger"
 _WARM = "split told: all, with a way back"
 
 
@@ -35,6 +36,14 @@ MOMENTS: dict[str, tuple[str, ...]] = {
         *decided("promoted"), *around(_WARM, "confirmed: decision 3"),
         *aliased("set: champion", "set: previous", "removed: challenger"),
     ),
+    "shadow": (
+        *around(*_ADDED), *decided("proposed"), *around(_ALONE, "confirmed: decision 1", *_SERVED),
+        *aliased("set: challenger"),
+        *decided("shadowed"), *around(_MIRRORED, "confirmed: decision 2", "server stopped", "evidence"),
+        *decided("advanced"), *around("split told: 50 %", "confirmed: decision 3"),
+        *decided("promoted"), *around(_WARM, "confirmed: decision 4"),
+        *aliased("set: champion", "set: previous", "removed: challenger"),
+    ),
     "rollback": (
         *decided("rolled_back"), *around(_ALONE, *_SERVED, _WARM, "confirmed: decision 1", "server stopped"),
         *aliased("set: champion", "set: previous"),
@@ -51,6 +60,8 @@ MOMENTS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """In the order in which they mostly come."""
 
+OWN = {"refusal": ("withdrawn",), "shadow": ("shadowed", _MIRRORED)}
+"""What of these acts is killed at: the rest of them is that of a promotion."""
 CHALLENGER = "challenger"
 """Its alias is there for as long as its course: in a short one MLflow may be too late to be told of it."""
 SAME = (": entry",)
@@ -62,7 +73,7 @@ def to_kill_at(act: str, *, has_aliases: bool, is_short: bool) -> list[str]:
     return [
         moment
         for moment in MOMENTS[act]
-        if (act != "refusal" or "withdrawn" in moment)  # the rest of it is that of a promotion
+        if any(own in moment for own in OWN.get(act, ("",)))
         and (has_aliases or " alias " not in moment)
         and not moment.endswith(SAME)
         and not (is_short and moment.startswith("before"))
