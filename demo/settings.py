@@ -135,6 +135,7 @@ class Settings:
             "API_AUTH__JWT_SECRET": self.places.secret("airflow_jwt_secret"),
             "USAGE_DATA_COLLECTION__ENABLED": False,
             "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.1,  # a chain of eight tasks: from ten seconds to three
+            "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": 30,  # else a killed scheduler's tasks wait five minutes
             "WORKERS__MIN_HEARTBEAT_INTERVAL": 1,  # else a finished task holds its slot for five seconds more
             "DAG_PROCESSOR__REFRESH_INTERVAL": 10,  # look for new DAG files; Airflow's own default is five minutes
             "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 120,  # an unchanged file; a changed one is read at once

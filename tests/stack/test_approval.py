@@ -9,7 +9,7 @@ import pytest
 
 from demo.airflow_api import AirflowApi, Json
 from demo.stack import Stack
-from demo.world import FIRST, World
+from demo.world import FIRST
 from flightworthy.adapters.sql_releases import SqlReleases
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
@@ -34,9 +34,9 @@ def waiting(airflow: AirflowApi, run_id: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def asking(stack: Stack, airflow: AirflowApi, world: World) -> str:
+def asking(stack: Stack, airflow: AirflowApi, first_deployment: Json) -> str:
     """A run that data started and that waits for people."""
-    landed = world.first()
+    landed = stack.landing / "diagnosis" / f"{FIRST}.csv"
     (stack.landing / "screening").mkdir()
     part = stack.landing / "screening" / f".{FIRST}.part"
     shutil.copy(landed, part)
