@@ -62,6 +62,7 @@ class Shop:
         (self.models / self.model / "model.yaml").write_text(SPEC.format(model=self.model))
         (self.checkout / "requirements.lock").write_text("numpy==2.0\npandas==2.2\n")
         self.write(TRAIN)
+        (self.checkout / ".gitignore").write_text("__pycache__/\n")
         self.git("init", "--quiet")
         self.commit()
         self.partitions = 0
