@@ -95,14 +95,6 @@ class AirflowApi:
             done, within=within, what=lambda: f"{dag_id} {run_id} to finish; {self.states(dag_id, run_id)}"
         )
 
-    def wait_for_next_run(self, dag_id: str, *, known: set[str], within: float = 180) -> Json:
-        """The first run that is not among the ``known`` run ids, as soon as there is one, however it was started."""
-
-        def new() -> Json | None:
-            return next((run for run in self.runs(dag_id) if run["dag_run_id"] not in known), None)
-
-        return self.wait(new, within=within, what=lambda: f"a new run of {dag_id}")
-
     def wait(self, look: Callable[[], T | None], *, within: float, what: Callable[[], str], every: float = 0.3) -> T:
         """What ``look`` finds, once it finds it; after ``within`` seconds AirflowAnswer, naming what was awaited."""
         deadline = time.monotonic() + within

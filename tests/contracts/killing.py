@@ -26,6 +26,7 @@ from flightworthy.gates import Decision
 from flightworthy.packaging import model_artifacts
 from flightworthy.registry import register
 from flightworthy.training import TrainingOrder, Workshop, train
+from tests.forked import in_a_process
 from tests.training_material import NUMBERS, make_frames, make_model_folder, make_order, make_spec
 
 APPROVED = Decision(objections=(), notes=())
@@ -41,19 +42,6 @@ def make_and_register(server: str, order: TrainingOrder, models: Path) -> None:
         runs=MlflowRuns(connection=connection),
     )
     register(MlflowRegistry(connection=connection), train(order, make_frames(), workshop), APPROVED, intent="schedule")
-
-
-def in_a_process(work: Callable[[], None]) -> bool:
-    """Run ``work`` in a forked process; whether it ended by itself."""
-    child = os.fork()
-    if child == 0:
-        work()
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-        return False
-    assert status == 0, f"the work itself failed: {status}"
-    return True
 
 
 def dying_before(request: int, work: Callable[[], None]) -> Callable[[], None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from drill.door import Door
@@ -69,8 +71,18 @@ def test_a_full_disk_costs_no_request(tmp_path):
 
 
 def test_a_door_that_was_closed_lets_nobody_through():
-    """And may be opened again."""
-    door = Door(free_port(), free_port())
-    for _ in range(2):
-        door.open()
-        door.close()
+    """And may be opened again; who stands in it when it closes is cut off."""
+    with socket.create_server(("127.0.0.1", 0)) as behind:
+        door = Door(free_port(), behind.getsockname()[1])
+        for _ in range(2):
+            door.open()
+            with socket.create_connection(("127.0.0.1", door.port), timeout=5) as through:
+                through.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                arrived, _ = behind.accept()
+                arrived.settimeout(5)
+                assert arrived.recv(100) == b"GET / HTTP/1.1\r\n\r\n"
+                door.close()
+                assert through.recv(1) == b""
+                arrived.close()
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", door.port), timeout=5)

@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +22,7 @@ from pyarrow import parquet
 
 from flightworthy.adapters.prediction_files import PredictionCompaction, columns, compaction
 from tests.flightworthy.adapters.log_makers import LATER, MODEL, answers, names, three_days, write_log
+from tests.forked import in_a_process
 
 assert pd, "imported before the first fork"
 
@@ -91,19 +91,6 @@ def compact_dying(root: Path, counted: Counted) -> None:
     compaction.os.fsync = fsync_counted  # type: ignore[attr-defined]
     sys.addaudithook(counted.heard)
     compact(root)
-
-
-def in_a_process(work: Callable[[], None]) -> bool:
-    """Run ``work`` in a forked process; whether it ended by itself."""
-    child = os.fork()
-    if child == 0:
-        work()
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-        return False
-    assert status == 0, f"the work itself failed: {status}"
-    return True
 
 
 def seen(root: Path) -> dict[str, Any]:

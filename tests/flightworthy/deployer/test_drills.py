@@ -133,6 +133,7 @@ def test_a_server_that_a_killed_deployer_left_is_ended_by_the_next_one(rig):
     rig.store.end_drill(number, result)
     rig.start_deployer()
     rig.wait_for(lambda: drilling(rig) == [], what="what was left to end")
+    assert rig.store.drill(number).reason == "a test", "what had ended stays as it ended"
 
 
 def test_a_deployer_that_is_ended_in_a_drill_leaves_no_server_and_no_result(rig):
