@@ -21,6 +21,7 @@ __all__ = [
     "SourceFile",
     "arrivals",
     "check_pattern",
+    "fingerprints",
     "key_in",
     "key_of",
     "start_of",
@@ -80,7 +81,7 @@ def arrivals(files: Iterable[SourceFile], *, before: Iterable[SourceFile], known
     A key is settled when both looks saw the same files of the same size and time, so that a file that is still
     being uploaded wakes nobody, whatever the clocks of the two machines say.
     """
-    now, then = _fingerprints(files), _fingerprints(before)
+    now, then = fingerprints(files), fingerprints(before)
     settled = {key: mark for key, mark in now.items() if then.get(key) == mark}
     newest = max(known, default="")
     return Arrivals(
@@ -92,7 +93,8 @@ def arrivals(files: Iterable[SourceFile], *, before: Iterable[SourceFile], known
     )
 
 
-def _fingerprints(files: Iterable[SourceFile]) -> dict[str, str]:
+def fingerprints(files: Iterable[SourceFile]) -> dict[str, str]:
+    """Of all files of each key together."""
     parts: dict[str, list[str]] = {}
     for file in sorted(files, key=lambda each: (each.key, each.uri)):
         parts.setdefault(file.key, []).append(f"{file.uri}#{file.fingerprint}")

@@ -32,8 +32,9 @@ class Intent(StrEnum):
 class Run:
     """A DAG run in the words of the line.
 
-    ``partition`` is the key a person or an event named; ``interval_start`` the start of the data interval of a
-    scheduled or backfilled run. Both are None for a run that takes the newest partition there is (drift, manual).
+    ``partition`` is the key a person or an event named; ``interval_start`` and ``interval_end`` are those of the data
+    interval of a scheduled or backfilled run, which asks as of its end. All are None for a run that takes the newest
+    partition there is (drift, manual).
     ``actor`` is whom the ledger names: the ``user`` who triggered it, else the DAG.
     """
 
@@ -42,6 +43,7 @@ class Run:
     intent: Intent
     partition: str | None
     interval_start: datetime | None
+    interval_end: datetime | None
     actor: str
     user: str | None
 
@@ -60,6 +62,7 @@ def describe(context: Context) -> Run:
         intent=intent,
         partition=_partition(intent, payloads, context),
         interval_start=dag_run.data_interval_start if timed else None,
+        interval_end=dag_run.data_interval_end if timed else None,
         actor=user or dag_run.dag_id,
         user=user,
     )

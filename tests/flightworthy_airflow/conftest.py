@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -178,6 +178,7 @@ def run_of(run_type: str, *, run_id: str = "run-1", at: str = MONDAY, user: str 
         dag_id=f"{MODEL}.deploy",
         run_type=run_type,
         data_interval_start=started_at,
+        data_interval_end=started_at + timedelta(days=7),
         run_after=more.pop("run_after", started_at),
         triggering_user_name=user,
     )

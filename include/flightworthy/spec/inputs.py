@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from flightworthy.errors import SpecError
+from flightworthy.known import KnownSince as Known
 from flightworthy.partition import PLACEHOLDER, check_pattern
 from flightworthy.spec.quantities import ColumnNames, Cron, Instant, Share
 from flightworthy.spec.section import Section, problem, problems
 
-__all__ = ["Dataset", "EventTime", "Feature", "Schedule", "Source"]
+__all__ = ["Dataset", "EventTime", "Feature", "KnownSince", "Schedule", "Source"]
 
 _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
 _PATH_SAFE = re.compile(r"(?!\.)(?:%[A-Za-z]|[A-Za-z0-9_.=-])+")
@@ -62,6 +63,15 @@ class EventTime(Section):
     """How that time is written, as ``strptime`` reads it."""
 
 
+class KnownSince(Section):
+    """Where each row says since when it is known: a label that matures later, a line that was booked later."""
+
+    columns: Annotated[ColumnNames, Field(min_length=1)]
+    """Columns whose values, joined by a blank, are the time; an empty one says that the row is not known yet."""
+    format: str | None = None
+    """How that time is written, as ``strptime`` reads it; none: ISO 8601, or one column of instants."""
+
+
 class Source(Section):
     """Where partitions come from."""
 
@@ -71,6 +81,14 @@ class Source(Section):
     """The partition key of a data interval: its start, as ``strftime`` writes it."""
     event_time: EventTime | None = None
     """Present where one file holds all partitions; then ``uri`` has no ``{partition}``."""
+    known_since: KnownSince | None = None
+    """Present where rows become known after their partition, or one by one; a run learns from none before."""
+
+    @property
+    def rows_known_since(self) -> Known | None:
+        """``known_since`` as the domain takes it."""
+        said = self.known_since
+        return None if said is None else Known(columns=said.columns, written=said.format)
 
     @model_validator(mode="after")
     def _name_the_partition(self) -> Source:

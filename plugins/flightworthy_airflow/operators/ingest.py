@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -13,14 +13,19 @@ from flightworthy_airflow.references import DatasetReference, pack
 from flightworthy_airflow.refusals import refusals_fail
 from flightworthy_airflow.runs import Intent, Run, describe
 
+if TYPE_CHECKING:
+    from flightworthy.known import Ask
+    from flightworthy.spec import Spec
+
 __all__ = ["IngestOperator"]
 
 
 class IngestOperator(BaseOperator):
     """Reads the partition of the run's data interval, of the event that started it, or the newest one.
 
-    The same input gives the same digest and is not written twice. A run whose interval has no partition is skipped, and
-    so is a second run for a partition that another run, started by the same arrival, has taken.
+    A run of a data interval asks as of its end and gets what was known then, however often it asks; any other run asks
+    as of now. The same input gives the same digest and is not written twice. A run whose interval has no partition is
+    skipped, and so is a second run for a partition that another run, started by the same arrival, has taken.
 
     :param model: the model's name
     """
@@ -32,20 +37,18 @@ class IngestOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         from flightworthy.dataset import ingest
-        from flightworthy.partition import key_of
         from flightworthy_airflow.hooks.sources import source_of
 
         run = describe(context)
         hook = FlightworthyHook(self.conn_id)
         with refusals_fail():
             spec = hook.spec(self.model)
-            key = run.partition
-            if run.interval_start is not None:
-                key = key_of(run.interval_start, spec.source.partition)
-            self.log.info("ingest model=%s intent=%s partition=%s", self.model, run.intent, key or "newest")
-            ingested = ingest(
-                source_of(spec), hook.datasets(), model=self.model, key=key, window=spec.dataset.window, now=hook.now()
-            )
+            ask = _ask(spec, run)
+            self.log.info(
+                "ingest model=%s intent=%s partition=%s as_of=%s",
+                self.model, run.intent, ask.key or "newest", ask.as_of or "now",
+            )  # fmt: skip
+            ingested = ingest(source_of(spec), hook.datasets(), ask, now=hook.now())
         for row in ingested.unplaced:
             self.log.warning("in no partition: %s", row)
         version = ingested.version
@@ -77,3 +80,18 @@ class IngestOperator(BaseOperator):
         owner = hook.releases().claim(self.model, key, digest, run.run_id)
         if owner != run.run_id:
             raise AirflowSkipException(f"partition {key} of {self.model} was taken by run {owner} already")
+
+
+def _ask(spec: Spec, run: Run) -> Ask:
+    """What a run asks for: its interval as of the interval's end, or else what is there now."""
+    from flightworthy.known import Ask
+    from flightworthy.partition import key_of
+
+    key = run.partition if run.interval_start is None else key_of(run.interval_start, spec.source.partition)
+    return Ask(
+        model=spec.model,
+        key=key,
+        window=spec.dataset.window,
+        as_of=run.interval_end,
+        known_since=spec.source.rows_known_since,
+    )
