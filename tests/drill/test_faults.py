@@ -7,9 +7,11 @@ import socket
 import pytest
 
 from drill.door import Door
-from drill.faults import FAULTS, NotHere, Stage, _held, disk_full, metrics_gone, router_killed, small_disk
+from drill.faults import FAULTS, _held
 from drill.report import Report
 from drill.rig import with_strategy
+from drill.stage import Stage
+from drill.worlds import NotHere, disk_full, metrics_gone, router_killed, small_disk
 from flightworthy.deployer.servers import free_port
 
 pytestmark = pytest.mark.slow
