@@ -5,23 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flightworthy.adapters.partition_files import PartitionFiles
+    from collections.abc import Callable
+
+    from flightworthy.adapters.partition_files import PartitionFiles, Progress
     from flightworthy.partition import SourceFile
-    from flightworthy.spec import Spec
+    from flightworthy.spec import Source, Spec
 
 __all__ = ["listing", "source_of"]
 
 
-def listing(uri: str, partition_format: str) -> tuple[SourceFile, ...]:
+def listing(source: Source) -> tuple[SourceFile, ...]:
     """Every landed file by partition key. Blocks; call it from a thread."""
     from flightworthy.adapters.partition_files.listing import Landing
-    from flightworthy.spec import Source
 
-    return Landing.of(Source(uri=uri, partition=partition_format)).files()
+    return Landing.of(source).files()
 
 
-def source_of(spec: Spec) -> PartitionFiles:
-    """The model's source, typed as its spec says."""
+def source_of(spec: Spec, *, progress: Callable[[Progress], None]) -> PartitionFiles:
+    """The model's source, typed as its spec says; ``progress`` is told now and then how far a long reading is."""
     from flightworthy.adapters.partition_files import PartitionFiles
 
-    return PartitionFiles.of(spec)
+    return PartitionFiles.of(spec, progress=progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -12,6 +12,9 @@ from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.references import DatasetReference, pack
 from flightworthy_airflow.refusals import refusals_fail
 from flightworthy_airflow.runs import Intent, Run, describe
+
+if TYPE_CHECKING:
+    from flightworthy.adapters.partition_files import Progress
 
 __all__ = ["IngestOperator"]
 
@@ -43,8 +46,9 @@ class IngestOperator(BaseOperator):
             if run.interval_start is not None:
                 key = key_of(run.interval_start, spec.source.partition)
             self.log.info("ingest model=%s intent=%s partition=%s", self.model, run.intent, key or "newest")
+            source = source_of(spec, progress=self._tell)
             ingested = ingest(
-                source_of(spec), hook.datasets(), model=self.model, key=key, window=spec.dataset.window, now=hook.now()
+                source, hook.datasets(), model=self.model, key=key, window=spec.dataset.window, now=hook.now()
             )
         for row in ingested.unplaced:
             self.log.warning("in no partition: %s", row)
@@ -71,6 +75,12 @@ class IngestOperator(BaseOperator):
                 intent=run.intent,
             )
         )
+
+    def _tell(self, progress: Progress) -> None:
+        self.log.info(
+            "reading %s rows=%d share=%.0f%% rows_per_second=%.0f",
+            progress.uri, progress.rows, 100 * progress.share, progress.rate,
+        )  # fmt: skip
 
     def _claim(self, hook: FlightworthyHook, key: str, digest: str, run: Run) -> None:
         """One arrival starts one deployment, however often its event was raised."""

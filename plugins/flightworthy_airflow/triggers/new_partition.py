@@ -44,8 +44,10 @@ class NewPartitionTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         from flightworthy.partition import arrivals
+        from flightworthy.spec import Source
         from flightworthy_airflow.hooks.sources import listing
 
+        source = Source(uri=self.uri, partition=self.partition_format)
         if self.asset_state_store is None:
             raise RuntimeError("NewPartitionTrigger watches an asset; attach it with AssetWatcher, or use the sensor")
         stored = await self.asset_state_store.aget("known")
@@ -53,7 +55,7 @@ class NewPartitionTrigger(BaseEventTrigger):
         before: tuple[Any, ...] = ()
         while True:
             try:
-                files = await asyncio.to_thread(listing, self.uri, self.partition_format)
+                files = await asyncio.to_thread(listing, source)
             except Unavailable as error:
                 # A store that is away for a moment is no reason to stop watching it.
                 self.log.warning("source of %s was not listed: %s", self.model, error)

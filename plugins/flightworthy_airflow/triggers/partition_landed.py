@@ -36,12 +36,14 @@ class PartitionLandedTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         from flightworthy.partition import arrivals
+        from flightworthy.spec import Source
         from flightworthy_airflow.hooks.sources import listing
 
+        source = Source(uri=self.uri, partition=self.partition_format)
         before: tuple[Any, ...] = ()
         while True:
             try:
-                files = await asyncio.to_thread(listing, self.uri, self.partition_format)
+                files = await asyncio.to_thread(listing, source)
             except Unavailable as error:
                 self.log.warning("the source was not listed: %s", error)
                 files = before
