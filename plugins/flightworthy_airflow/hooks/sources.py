@@ -8,10 +8,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flightworthy.adapters.partition_files import PartitionFiles, Progress
+    from flightworthy.adapters.partition_files.wholeness import Wholeness
     from flightworthy.partition import SourceFile
     from flightworthy.spec import Source, Spec
 
-__all__ = ["listing", "source_of"]
+__all__ = ["listing", "source_of", "wholeness_of"]
 
 
 def listing(source: Source) -> tuple[SourceFile, ...]:
@@ -19,6 +20,13 @@ def listing(source: Source) -> tuple[SourceFile, ...]:
     from flightworthy.adapters.partition_files.listing import Landing
 
     return Landing.of(source).files()
+
+
+def wholeness_of(source: Source) -> Wholeness:
+    """Who says whether a partition is all there, by its marker or manifest."""
+    from flightworthy.adapters.partition_files.wholeness import Wholeness
+
+    return Wholeness.of(source)
 
 
 def source_of(spec: Spec, *, progress: Callable[[Progress], None]) -> PartitionFiles:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from flightworthy.partition import PLACEHOLDER, SourceFile, key_in
 from flightworthy.secrecy import masked
 from flightworthy.spec import Source
 
-__all__ = ["Landing"]
+__all__ = ["Landing", "modified_at"]
 
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "modified", "created", "Last-Modified")
 
@@ -60,7 +60,7 @@ class Landing:
     def opened(self, file: SourceFile) -> Iterator[BinaryIO]:
         """The file's bytes. `Unavailable` if it went away since it was listed, or its server does not answer."""
         path = self.files_at._strip_protocol(file.uri)  # noqa: SLF001 - fsspec's name for it
-        with self._answering("read", file.uri):
+        with self.answering("read", file.uri):
             opened = open(path, "rb") if self.is_local else self.files_at.open(path, "rb")  # noqa: PTH123, SIM115
         with opened:
             yield opened
@@ -68,7 +68,7 @@ class Landing:
     def copy(self, file: SourceFile, to: BinaryIO, *, most: int) -> int:
         """Append the file's bytes to ``to``, at most ``most`` and one of them; how many there were."""
         size = 0
-        with self.opened(file) as opened, self._answering("read", file.uri):
+        with self.opened(file) as opened, self.answering("read", file.uri):
             while size <= most and (chunk := opened.read(8 * 1024**2)):
                 size += len(chunk)
                 to.write(chunk)
@@ -77,7 +77,7 @@ class Landing:
     def _listed(self) -> Iterator[tuple[str, dict[str, Any]]]:
         # Remote listings are cached for the life of the process; a watcher would never see a new file.
         self.files_at.invalidate_cache()
-        with self._answering("listed", self.source.uri):
+        with self.answering("listed", self.source.uri):
             if PLACEHOLDER not in self.template and "*" not in self.template:
                 try:
                     return iter([(self.template, self.files_at.info(self.template))])
@@ -106,11 +106,11 @@ class Landing:
         return found
 
     def _file(self, key: str, path: str, details: dict[str, Any]) -> SourceFile:
-        return SourceFile(key=key, uri=self._uri(path), size=int(details["size"]), modified_at=_modified(details))
+        return SourceFile(key=key, uri=self._uri(path), size=int(details["size"]), modified_at=modified_at(details))
 
     def _details(self, path: str) -> dict[str, Any]:
         """Of a file that was listed by its name alone, as web servers do."""
-        with self._answering("listed", path):
+        with self.answering("listed", path):
             details: dict[str, Any] = self.files_at.info(path)
         if details.get("size") is None:
             raise Unavailable(
@@ -121,7 +121,8 @@ class Landing:
         return details
 
     @contextmanager
-    def _answering(self, verb: str, uri: str) -> Iterator[None]:
+    def answering(self, verb: str, uri: str) -> Iterator[None]:
+        """`Unavailable` for whatever goes wrong while something is asked of the store; in it, no secret."""
         try:
             yield
         except Unavailable:
@@ -154,7 +155,8 @@ def _protocols(files_at: Any) -> tuple[str, ...]:
     return (files_at.protocol,) if isinstance(files_at.protocol, str) else tuple(files_at.protocol)
 
 
-def _modified(details: dict[str, Any]) -> datetime:
+def modified_at(details: Mapping[str, Any]) -> datetime:
+    """When a file was written, as its store tells; the epoch where it does not: only its size tells a revision then."""
     for name in _MODIFIED:
         value = details.get(name)
         if name == "Last-Modified" and isinstance(value, str):
@@ -163,5 +165,4 @@ def _modified(details: dict[str, Any]) -> datetime:
             return value if value.tzinfo else value.replace(tzinfo=UTC)
         if isinstance(value, int | float):
             return datetime.fromtimestamp(value, tz=UTC)
-    # A store that keeps no times: only a change of size tells a revision then.
     return datetime.fromtimestamp(0, tz=UTC)
