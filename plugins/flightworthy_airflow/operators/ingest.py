@@ -16,6 +16,7 @@ from flightworthy_airflow.refusals import refusals_fail
 from flightworthy_airflow.runs import Intent, Run, describe
 
 if TYPE_CHECKING:
+    from flightworthy.adapters.partition_files import Progress
     from flightworthy.spec import Spec
 
 __all__ = ["IngestOperator"]
@@ -60,8 +61,9 @@ class IngestOperator(BaseOperator):
             if run.intent is Intent.BACKFILL and key is not None:
                 self._skip_if_done(hook, spec, key, run)
             self.log.info("ingest model=%s intent=%s partition=%s", self.model, run.intent, key or "newest")
+            source = source_of(spec, progress=self._tell)
             ingested = ingest(
-                source_of(spec), hook.datasets(), model=self.model, key=key, window=spec.dataset.window, now=hook.now()
+                source, hook.datasets(), model=self.model, key=key, window=spec.dataset.window, now=hook.now()
             )
         for row in ingested.unplaced:
             self.log.warning("in no partition: %s", row)
@@ -86,6 +88,12 @@ class IngestOperator(BaseOperator):
                 intent=run.intent,
             )
         )
+
+    def _tell(self, progress: Progress) -> None:
+        self.log.info(
+            "reading %s rows=%d share=%.0f%% rows_per_second=%.0f",
+            progress.uri, progress.rows, 100 * progress.share, progress.rate,
+        )  # fmt: skip
 
     @staticmethod
     def _key(hook: FlightworthyHook, spec: Spec, run: Run) -> str | None:
