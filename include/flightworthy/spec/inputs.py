@@ -19,6 +19,7 @@ __all__ = ["Complete", "Dataset", "EventTime", "Feature", "KnownSince", "Schedul
 
 _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
 _FILE_NAME = re.compile(r"(?!\.\.)[A-Za-z0-9_.=-]+")
+_FORMAT = re.compile(r"\.(csv|jsonl|ndjson|parquet)(\.(gz|bz2|xz|zst|zip))?$|\.zip$")
 _PATH_SAFE = re.compile(r"(?!\.)(?:%[A-Za-z]|[A-Za-z0-9_.=-])+")
 
 
@@ -114,9 +115,13 @@ class Source(Section):
     """Where partitions come from."""
 
     uri: str
-    """An fsspec URL or path of a .csv or .parquet file; ``{partition}`` stands for the partition key."""
+    """An fsspec URL or path of a .csv, .jsonl or .parquet file; ``{partition}`` stands for the partition key."""
     partition: str
     """The partition key of a data interval: its start, as ``strftime`` writes it."""
+    conn_id: Annotated[str, Field(min_length=1)] | None = None
+    """The Airflow connection whose file system it is in; None: the one that the URL and the environment name."""
+    missing: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Texts that stand for a missing value, beside the empty cell."""
     event_time: EventTime | None = None
     """Present where one file holds all partitions; then ``uri`` has no ``{partition}``."""
     complete: Complete = Complete()
@@ -149,8 +154,11 @@ def _about_uri(uri: str, *, picked: bool) -> Iterator[str]:
         yield f"must contain {PLACEHOLDER}, or event_time must say which rows belong to which partition"
     if other := _BRACES.findall(uri.replace(PLACEHOLDER, "")):
         yield f"{', '.join(other)} means nothing here; only {PLACEHOLDER} is replaced"
-    if not uri.endswith((".csv", ".parquet")):
-        yield "must end in .csv or .parquet"
+    if not _FORMAT.search(uri):
+        yield (
+            "must end in .csv, .jsonl, .ndjson or .parquet, which may be packed as .gz, .bz2, .xz, .zst or .zip; "
+            "or in .zip alone"
+        )
 
 
 def _about_complete(uri: str, complete: Complete, *, picked: bool) -> str | None:

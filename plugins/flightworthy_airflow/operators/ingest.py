@@ -16,6 +16,7 @@ from flightworthy_airflow.refusals import refusals_fail
 from flightworthy_airflow.runs import Intent, Run, describe
 
 if TYPE_CHECKING:
+    from flightworthy.adapters.partition_files import Progress
     from flightworthy.known import Ask
     from flightworthy.spec import Spec
 
@@ -66,7 +67,7 @@ class IngestOperator(BaseOperator):
                 "ingest model=%s intent=%s partition=%s as_of=%s",
                 self.model, run.intent, key or "newest", ask.as_of or "now",
             )  # fmt: skip
-            ingested = ingest(source_of(spec), hook.datasets(), ask, now=hook.now())
+            ingested = ingest(source_of(spec, progress=self._tell), hook.datasets(), ask, now=hook.now())
         for row in ingested.unplaced:
             self.log.warning("in no partition: %s", row)
         version = ingested.version
@@ -90,6 +91,12 @@ class IngestOperator(BaseOperator):
                 intent=run.intent,
             )
         )
+
+    def _tell(self, progress: Progress) -> None:
+        self.log.info(
+            "reading %s rows=%d share=%.0f%% rows_per_second=%.0f",
+            progress.uri, progress.rows, 100 * progress.share, progress.rate,
+        )  # fmt: skip
 
     @staticmethod
     def _key(hook: FlightworthyHook, spec: Spec, run: Run) -> str | None:
