@@ -15,6 +15,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 if TYPE_CHECKING:
     from flightworthy.arrival import Announcement
     from flightworthy_airflow.hooks.arrivals import Watch
+    from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 
 __all__ = ["NewPartitionTrigger"]
 
@@ -55,10 +56,9 @@ class NewPartitionTrigger(BaseEventTrigger):
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Knock]:
         """Look into the sources of all models, for ever; yields what is to be announced."""
         from flightworthy_airflow.hooks.arrivals import Watch
-        from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 
-        hook = await FlightworthyHook.connected(kwargs.get("conn_id", "flightworthy_default"))
-        rounds = _Rounds(watch=Watch(hook=hook), interval=kwargs.get("poke_interval", 0.5))
+        interval = kwargs["poke_interval"]
+        rounds = _Rounds(watch=Watch(hook=await _connected(kwargs["conn_id"], again=interval)), interval=interval)
         try:
             while True:
                 for knock in await rounds.next():
@@ -78,6 +78,18 @@ class NewPartitionTrigger(BaseEventTrigger):
         """The same for one trigger alone, where no stream can be shared."""
         async for event in self.filter_shared_stream(self.open_shared_stream(self.serialize()[1])):
             yield event
+
+
+async def _connected(conn_id: str, *, again: float) -> FlightworthyHook:
+    """The hook, once Airflow tells its connection: a stream that ends would end the triggers of all models."""
+    from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
+
+    while True:
+        try:
+            return await FlightworthyHook.connected(conn_id)
+        except Exception as error:  # noqa: BLE001 - whatever keeps Airflow's own API from answering just now
+            log.warning("connection_not_read conn_id=%s reason=%s", conn_id, error)
+            await asyncio.sleep(again)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
