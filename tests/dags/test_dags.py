@@ -17,7 +17,7 @@ from flightworthy_airflow.models import specs
 
 ROOT = Path(__file__).parents[2]
 LINE = ["ingest", "check_expectations", "train", "evaluate", "register", "containerize", "promote"]
-MODELS = ["claims", "diagnosis"]
+MODELS = ["claims", "diagnosis", "readmission", "repurchase"]
 
 
 def parsed(**environ: str | None) -> DagBag:
