@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.result import ROOT
 
-BENCHMARKS = ("judge", "parse", "line_overhead", "rollback", "serving", "image", "expectations", "backfill")
+BENCHMARKS = ("judge", "parse", "line_overhead", "rollback", "serving", "image", "expectations")
 
 
 def main() -> int:

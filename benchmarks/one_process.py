@@ -166,6 +166,7 @@ def main(model: str, verb: str) -> None:
             run_id=f"one-process-{key}",
             dag_id="one-process",
             intent=Intent.BACKFILL if verb == "backfill" else Intent.MANUAL,
+            named=(),
             partition=key,
             interval_start=None,
             interval_end=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from flightworthy.errors import SpecError
 if TYPE_CHECKING:
     from flightworthy.adapters.backtest_files import BacktestFiles
     from flightworthy.adapters.dataset_files import DatasetFiles
-    from flightworthy.adapters.sql_releases import SqlReleases
+    from flightworthy.adapters.sql_releases import SqlArrivals, SqlReleases
     from flightworthy.expectations import Instruments, Suite
     from flightworthy.release import Release
     from flightworthy.signing import Signer, Verifier
@@ -35,6 +35,7 @@ class Places:
     signing_key: Path | None = None
     verifying_keys: tuple[Path, ...] = ()
     base_image: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, extra: dict[str, Any]) -> Places:
@@ -48,6 +49,7 @@ class Places:
             signing_key=next(iter(_paths(_said(extra, "signing_key"))), None),
             verifying_keys=_paths(_said(extra, "verifying_key")),
             base_image=_said(extra, "base_image") or None,
+            webhook_secret=_said(extra, "webhook_secret") or None,
         )
 
 
@@ -62,7 +64,7 @@ def _paths(said: str) -> tuple[Path, ...]:
 class FlightworthyHook(BaseHook):
     """Connection ``flightworthy_default``: extra ``{"home": …, "database": …, "models": …}``, each optional.
 
-    So are ``signing_key``, ``verifying_key`` (paths) and ``base_image``.
+    So are ``signing_key``, ``verifying_key`` (paths), ``base_image`` and ``webhook_secret``.
     """
 
     conn_name_attr = "conn_id"
@@ -99,6 +101,12 @@ class FlightworthyHook(BaseHook):
         from flightworthy.adapters.sql_releases import SqlReleases
 
         return SqlReleases(self.places.database)
+
+    def arrivals(self) -> SqlArrivals:
+        """What has landed, and which run took it."""
+        from flightworthy.adapters.sql_releases import SqlArrivals
+
+        return SqlArrivals(self.places.database)
 
     def datasets(self) -> DatasetFiles:
         """The partitions, dataset versions and the quarantine."""
