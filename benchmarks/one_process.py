@@ -20,6 +20,7 @@ from flightworthy.backtest import measured
 from flightworthy.dataset import ingest
 from flightworthy.errors import Refused
 from flightworthy.expectations import check_expectations
+from flightworthy.known import Ask
 from flightworthy.registry import register
 from flightworthy.release import outcome, propose
 from flightworthy.training import TrainingOrder, choose, train
@@ -85,14 +86,11 @@ class Line:
 
     def _learnt(self, key: str) -> tuple[DatasetReference, TrainingRun]:
         with self._timed("ingest"):
-            taken = ingest(
-                source_of(self.spec),
-                self.hook.datasets(),
-                model=self.spec.model,
-                key=key,
-                window=self.spec.dataset.window,
-                now=self.hook.now(),
-            )
+            ask = Ask(
+                model=self.spec.model, key=key, window=self.spec.dataset.window, as_of=None,
+                known_since=self.spec.source.rows_known_since,
+            )  # fmt: skip
+            taken = ingest(source_of(self.spec), self.hook.datasets(), ask, now=self.hook.now())
         with self._timed("check_expectations"):
             dataset = self._checked(taken.version.digest, key)
         with self._timed("train"):

@@ -65,3 +65,35 @@ def test_every_arrival_is_considered_and_none_twice_while_scheduler_and_triggere
         assert [(one.key, one.stage, str(one.outcome)) for one in arrivals] == [
             (key, Stage.CONSIDERED, "went through") for key in keys
         ]
+
+
+def push(api: AirflowApi, asset: int, key: str, *, expect: int = 200) -> None:
+    """Raise the event that a model's source has a partition, as a client of Airflow's REST API."""
+    api.call("POST", "/assets/events", json={"asset_id": asset, "extra": {"partition": key}}, expect=expect)
+
+
+def test_who_has_a_token_may_push_a_partition_that_has_landed_and_a_viewer_may_not(
+    stack: Stack, airflow: AirflowApi
+) -> None:
+    """What is pushed twice, or seen by the watcher too, is considered once; what is not in the source is refused."""
+    (asset,) = [
+        each["id"]
+        for each in airflow.get("/assets", name_pattern=f"{PUSHED}.new_partition")["assets"]
+        if each["name"] == f"{PUSHED}.new_partition"
+    ]
+    land(stack, PUSHED, day(0))
+    push(stack.airflow("viewer"), asset, day(0), expect=403)
+    for _ in range(3):
+        push(airflow, asset, day(0))
+    wait_until_considered(stack, [PUSHED], 1, within=180)
+    push(airflow, asset, day(9))
+
+    def refused() -> list[str] | None:
+        runs = airflow.runs(f"{PUSHED}.deploy", run_type="asset_triggered", state="failed")
+        return [run["dag_run_id"] for run in runs] or None
+
+    (run_id,) = airflow.wait(refused, within=180, what=lambda: "the run of a partition that is not there")
+    assert "which its source does not hold" in airflow.log(f"{PUSHED}.deploy", run_id, "ingest")
+    assert taken_in(airflow, PUSHED) == [day(0)]
+    (arrival,) = considered(stack, [PUSHED])[PUSHED]
+    assert (arrival.key, str(arrival.outcome)) == (day(0), "went through")

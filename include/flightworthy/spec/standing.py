@@ -96,6 +96,12 @@ def _about_columns(spec: Spec) -> Iterator[tuple[At, str]]:
         yield ("features", spec.entity), "is the entity and must not be a feature: the model would learn names by heart"
     if spec.target == spec.entity:
         yield ("target",), "must not be the entity"
+    for place, name in enumerate(spec.source.known_since.columns if spec.source.known_since else ()):
+        if name in spec.features:
+            yield (
+                ("source", "known_since", "columns", place),
+                "must not be a feature: the model would be told what nobody knew when the row happened",
+            )
 
 
 def _about_slices(spec: Spec) -> Iterator[tuple[At, str]]:
