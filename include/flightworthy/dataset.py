@@ -23,18 +23,22 @@ from flightworthy.known import Ask, Cutoff, KnownSince
 from flightworthy.partition import SourceFile, fingerprints
 
 __all__ = [
+    "Belated",
     "DatasetStore",
     "DatasetVersion",
     "Ingested",
     "PartitionSource",
     "PartitionVersion",
     "Quarantined",
+    "Revised",
     "Revision",
     "Rows",
     "Split",
     "Staged",
     "ingest",
     "known_by",
+    "newer_than",
+    "revised",
     "split_of",
     "version_of",
 ]
@@ -83,6 +87,38 @@ def known_by(contents: Sequence[Revision], as_of: datetime | None) -> PartitionV
     """
     known = [each for place, each in enumerate(contents) if not place or as_of is None or each.seen_at <= as_of]
     return known[-1].partition if known else None
+
+
+class Belated(StrEnum):
+    """How something is no news that came after what is newer."""
+
+    REVISION = "revision"
+    """Another content of a partition that was there."""
+    LATE = "late"
+    """The first content of a partition, seen after that of a newer one; history that is loaded backwards is, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revised:
+    """A content that came late or corrected."""
+
+    content: Revision
+    kind: Belated
+    is_current: bool
+
+
+def revised(history: Mapping[str, Sequence[Revision]]) -> tuple[Revised, ...]:
+    """All that came late or corrected, in the order of keys and then as it was seen."""
+    found = []
+    earliest: datetime | None = None
+    for key in sorted(history, reverse=True):
+        first, *later = history[key]
+        told = [Revised(content=each, kind=Belated.REVISION, is_current=each is history[key][-1]) for each in later]
+        if earliest is not None and first.seen_at > earliest:
+            told.insert(0, Revised(content=first, kind=Belated.LATE, is_current=not later))
+        earliest = first.seen_at if earliest is None else min(earliest, first.seen_at)
+        found.append(told)
+    return tuple(each for told in reversed(found) for each in told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +280,17 @@ class DatasetStore(Protocol[KeptT_contra]):
 
     def record(self, version: DatasetVersion) -> None:
         """Keep what ``version`` is made of, so that its digest can be followed back. Idempotent."""
+
+
+def newer_than(version: DatasetVersion, current: Mapping[str, PartitionVersion]) -> tuple[str, ...]:
+    """Keys of a version's window of which something came since: another content, or a partition that was not there."""
+    if not version.partitions:
+        return ()
+    learnt = {each.key: each.digest for each in version.partitions}
+    first, last = version.partitions[0].key, version.partitions[-1].key
+    return tuple(
+        key for key, each in sorted(current.items()) if first <= key <= last and each.digest != learnt.get(key)
+    )
 
 
 def version_of(model: str, as_of: str, partitions: Iterable[PartitionVersion], *, window: int) -> DatasetVersion:

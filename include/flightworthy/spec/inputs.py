@@ -199,6 +199,8 @@ class Dataset(Section):
 
     window: Annotated[int, Field(ge=1)] = 52
     """How many of the newest partitions are used."""
+    revisions: Literal["ignore", "retrain"] = "ignore"
+    """Whether what comes late or revised within the window wakes a deployment."""
     validation: Annotated[Share, Field(gt=0, lt=1)] = 0.2
     """Share of entities on which trials are compared."""
     holdout: Annotated[Share, Field(gt=0, lt=1)] = 0.2

@@ -231,7 +231,7 @@ def test_a_line_without_end_is_refused(read):
     """A bomb of one cell is bounded by the longest row, not by the largest file."""
     for suffix, content in ((".csv", b"id\n" + b"1" * 3 * 10**7), (".jsonl", b'{"id":' + b"1" * 3 * 10**7)):
         refusal = read(packed(content, ".gz"), name=f"{KEY}{suffix}.gz", largest=10**9)
-        assert "of more than 8,388,608 bytes" in refusal.message
+        assert "of more than 4,194,304 bytes" in refusal.message
         assert refusal.facts["line"] in {1, 2}
 
 

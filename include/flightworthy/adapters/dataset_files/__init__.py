@@ -157,6 +157,10 @@ class DatasetFiles:
         """A recorded dataset version by its digest (or the first twelve characters of it)."""
         return versions.read(self.root / model, model, digest)
 
+    def has_version(self, model: str, digest: str) -> bool:
+        """Whether a version with this digest was recorded here."""
+        return versions.is_recorded(self.root / model, digest)
+
     def unknown_rows(self, partition: PartitionVersion, known_since: KnownSince, *, by: datetime) -> int:
         table = self._columns(partition, known_since.columns)
         return int(partition.rows - pc.sum(is_known(table, known_since, by)).as_py())

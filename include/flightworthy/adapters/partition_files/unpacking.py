@@ -55,6 +55,7 @@ class LandedFile:
         self.largest = largest
         self.again = again
         self.line_of: Callable[[int], int] | None = None
+        self.taken: float | None = None
         self._raw = raw
         self._suffix = PurePosixPath(file.uri).suffix
 
@@ -102,9 +103,13 @@ class LandedFile:
         self._raw.seek(0)
         return hashlib.file_digest(self._raw, "sha256").hexdigest()  # type: ignore[arg-type] # any readable file
 
-    def share(self) -> float:
-        """How much of the file is read already, from 0 to 1."""
+    def position(self) -> float:
+        """How much of the file is read, from 0 to 1."""
         return min(self._raw.tell() / self.size, 1.0) if self.size else 1.0
+
+    def share(self) -> float:
+        """How much of the file has been made cells of, from 0 to 1."""
+        return self.position() if self.taken is None else self.taken
 
     def _guarded(self, call: Callable[[], Any]) -> Any:
         try:
