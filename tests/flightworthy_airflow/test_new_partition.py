@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import threading
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -376,6 +378,28 @@ def test_a_store_that_breaks_or_hangs_keeps_no_other_model_waiting(yard: Yard, m
     end.set()
 
     assert raised == {"broken": [], "away": [], "hanging": [], "churn": [MONDAY]}
+
+
+def test_a_source_that_takes_long_to_list_is_looked_into_more_rarely(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store with a million files is not listed without a pause; the others are looked into as often as before."""
+    real, looks = watching.listing, Counter[str]()
+
+    def listing(source: Any) -> tuple[SourceFile, ...]:
+        name = source.uri.split("/")[-2]
+        looks[name] += 1
+        time.sleep(0.2 if name == "large" else 0.0)
+        return real(source)
+
+    monkeypatch.setattr(watching, "listing", listing)
+    for model in ("large", "small"):
+        yard.model(model)
+
+    asyncio.run(heard("large", "small", seconds=2))
+
+    assert 1 <= looks["large"] <= 3
+    assert looks["small"] > 3 * looks["large"]
 
 
 def test_an_airflow_and_a_database_that_do_not_answer_yet_are_waited_for(

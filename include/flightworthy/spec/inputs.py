@@ -130,6 +130,11 @@ class Source(Section):
     """Present where rows become known after their partition, or one by one; a run learns from none before."""
 
     @property
+    def is_watched(self) -> bool:
+        """Whether a new partition can be told without reading what is in it."""
+        return self.event_time is None
+
+    @property
     def rows_known_since(self) -> Known | None:
         """``known_since`` as the domain takes it."""
         said = self.known_since

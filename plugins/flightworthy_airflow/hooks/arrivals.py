@@ -115,7 +115,7 @@ class Watch:
         for gone in self._marks.keys() - found.keys():
             del self._marks[gone]
             self._models.pop(gone, None)
-        return tuple(model for model, kept in self._models.items() if kept.spec.source.event_time is None)
+        return tuple(model for model, kept in self._models.items() if kept.spec.source.is_watched)
 
     def _read(self, model: str) -> None:
         try:

@@ -26,6 +26,9 @@ AT_ONCE: Final = 16
 """Sources that are looked into side by side; one that hangs holds one of these, and no other model."""
 HANDED_ON_SECONDS: Final = 5.0
 """How long an announcement may be on its way to its own trigger before it is handed on again."""
+REST: Final = 4.0
+"""How many times as long as a look took the source is left alone after it: a listing that costs is made more rarely."""
+LONGEST_REST_SECONDS: Final = 60.0
 SETTLE_SECONDS: Final = 3.0
 SETTLE_FAILED_SECONDS: Final = 60.0
 
@@ -111,6 +114,7 @@ class _Rounds:
     watch: Watch
     interval: float
     looks: dict[str, asyncio.Future[None]] = field(default_factory=dict)
+    resting: dict[str, float] = field(default_factory=dict)
     handed_on: dict[tuple[str, str], float] = field(default_factory=dict)
     settled: dict[str, float] = field(default_factory=dict)
     lookers: ThreadPoolExecutor = field(
@@ -132,8 +136,8 @@ class _Rounds:
         """One round, at most ``interval`` seconds after the last one."""
         began = time.monotonic()
         for model in await self.attempt("models", self.watch.models) or ():
-            if model not in self.looks:
-                self.looks[model] = self._in_thread(self.lookers, self.watch.look, model)
+            if model not in self.looks and began >= self.resting.get(model, 0.0):
+                self.looks[model] = self._in_thread(self.lookers, self._look, model)
         if self.looks:
             await asyncio.wait(self.looks.values(), timeout=self.interval)
         self._let_go_of_done()
@@ -154,6 +158,14 @@ class _Rounds:
     def note(self, announcement: Announcement) -> None:
         """Note that it was announced, now."""
         self.watch.store.announced(announcement, at=self.watch.hook.now())
+
+    def _look(self, model: str) -> None:
+        began = time.monotonic()
+        try:
+            self.watch.look(model)
+        finally:
+            ended = time.monotonic()
+            self.resting[model] = ended + min(LONGEST_REST_SECONDS, REST * (ended - began))
 
     def _let_go_of_done(self) -> None:
         for model in [model for model, look in self.looks.items() if look.done()]:
