@@ -172,7 +172,7 @@ class Watch:
         asked: dict[str, Any] = {"new_data": spec.schedule.new_data, "now": self.hook.now()}
         found = due(waiting, **asked, is_busy=False)
         # Airflow is only asked where an announcement seems to be lost.
-        if found is not None and all(each.announced_at is not None for each in waiting if each.key == found.partition):
+        if found is not None and any(each.announced_at is not None for each in waiting):
             return due(waiting, **asked, is_busy=airflow_runs.is_busy(f"{spec.model}.deploy"))
         return found
 
