@@ -290,6 +290,12 @@ def test_12_the_target_is_not_a_feature_and_neither_is_the_entity(refused: Refus
     )
 
 
+def test_12_when_a_row_became_known_is_no_feature(refused: Refused) -> None:
+    """A model that may look at it would learn from when somebody answered."""
+    told = refused(changed("source:\n", "source:\n  known_since: {columns: [age]}\n"))
+    assert "source.known_since.columns[0]=age: must not be a feature" in told
+
+
 @pytest.mark.parametrize(
     "name", ["../x", "a/b", "..", "Churn", "churn\\n", "churn ", "-churn", "churn;rm", "ch__urn", "€"]
 )

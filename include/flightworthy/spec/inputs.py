@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from flightworthy.errors import SpecError
+from flightworthy.known import KnownSince as Known
 from flightworthy.partition import PLACEHOLDER, check_pattern, folder_of
 from flightworthy.spec.quantities import ColumnNames, Cron, Instant, Share
 from flightworthy.spec.section import Section, problem, problems
 
-__all__ = ["Complete", "Dataset", "EventTime", "Feature", "Schedule", "Source"]
+__all__ = ["Complete", "Dataset", "EventTime", "Feature", "KnownSince", "Schedule", "Source"]
 
 _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
 _FILE_NAME = re.compile(r"(?!\.\.)[A-Za-z0-9_.=-]+")
@@ -62,6 +63,15 @@ class EventTime(Section):
     """Columns whose values, joined by a blank, are the time."""
     format: str
     """How that time is written, as ``strptime`` reads it."""
+
+
+class KnownSince(Section):
+    """Where each row says since when it is known: a label that matures later, a line that was booked later."""
+
+    columns: Annotated[ColumnNames, Field(min_length=1)]
+    """Columns whose values, joined by a blank, are the time; an empty one says that the row is not known yet."""
+    format: str | None = None
+    """How that time is written, as ``strptime`` reads it; none: ISO 8601, or one column of instants."""
 
 
 class Complete(Section):
@@ -118,6 +128,14 @@ class Source(Section):
     """Present where one file holds all partitions; then ``uri`` has no ``{partition}``."""
     complete: Complete = Complete()
     """How it is known that a partition is whole: ``settled``, or a ``marker`` or ``manifest`` beside its files."""
+    known_since: KnownSince | None = None
+    """Present where rows become known after their partition, or one by one; a run learns from none before."""
+
+    @property
+    def rows_known_since(self) -> Known | None:
+        """``known_since`` as the domain takes it."""
+        said = self.known_since
+        return None if said is None else Known(columns=said.columns, written=said.format)
 
     @model_validator(mode="after")
     def _name_the_partition(self) -> Source:
@@ -185,6 +203,8 @@ class Dataset(Section):
 
     window: Annotated[int, Field(ge=1)] = 52
     """How many of the newest partitions are used."""
+    revisions: Literal["ignore", "retrain"] = "ignore"
+    """Whether what comes late or revised within the window wakes a deployment."""
     validation: Annotated[Share, Field(gt=0, lt=1)] = 0.2
     """Share of entities on which trials are compared."""
     holdout: Annotated[Share, Field(gt=0, lt=1)] = 0.2
