@@ -565,7 +565,7 @@ def test_real_files_are_read_as_they_were_published(landing):
     assert sum(table_of(content).num_rows for content in claims.read(keys).values()) == 15_421
     assert len(claims.unplaced()) == 2
 
-    seconds = EventTime(columns=("InvoiceDate",), format="%Y-%m-%d %H:%M:%S")
+    seconds = EventTime(columns=("InvoiceDate",), format="%Y-%m-%d %H:%M:%S.%f")
     source = Source(uri=str(DATA / "online_retail.parquet"), partition="%Y-%m", event_time=seconds)
     retail = PartitionFiles(source=source, types={})
     keys = [file.key for file in retail.files()]
