@@ -12,8 +12,8 @@ from flightworthy.expectations.suite import (
     FailedExpectation,
     Suite,
     SuiteResult,
-    suite_from,
 )
+from flightworthy.expectations.suite_reading import suite_from
 
 __all__ = [
     "COMPARISONS",
