@@ -15,8 +15,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
-from flightworthy.errors import PartitionMissing, PartitionRefused
+from flightworthy.errors import PartitionMissing, PartitionRefused, Refused
 from flightworthy.partition import SourceFile
+from flightworthy.quarantine import Discard, Quarantined
 
 __all__ = [
     "DatasetStore",
@@ -24,7 +25,6 @@ __all__ = [
     "Ingested",
     "PartitionSource",
     "PartitionVersion",
-    "Quarantined",
     "Split",
     "ingest",
     "split_of",
@@ -44,19 +44,6 @@ class PartitionVersion:
     key: str
     digest: str
     rows: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quarantined:
-    """A partition version that was refused, and why. It is in no dataset version while it waits at ``uri``."""
-
-    model: str
-    key: str
-    digest: str
-    reason: str
-    objections: tuple[str, ...]
-    quarantined_at: datetime
-    uri: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +132,7 @@ class DatasetStore(Protocol[KeptT_contra]):
         """The newest revision of every partition that is not in quarantine, by key and in time order."""
 
     def quarantined(self, model: str) -> Sequence[Quarantined]:
-        """What was refused, in time order."""
+        """What was refused, rows and partitions, in time order; also what a person has given up."""
 
     def digest(self, content: KeptT_contra) -> str:
         """The digest that ``content`` has, or would have, in this store."""
@@ -162,6 +149,9 @@ class DatasetStore(Protocol[KeptT_contra]):
         self, partition: PartitionVersion, *, reason: str, objections: Sequence[str], now: datetime
     ) -> Quarantined:
         """Take ``partition`` out of every later dataset version. Idempotent; at no instant is it in both places."""
+
+    def settle(self, held: Quarantined, *, now: datetime) -> PartitionVersion:
+        """What goes on without the rows of ``held``, made current; ends what a crash had left. Idempotent."""
 
     def has_passed(self, partition: PartitionVersion) -> bool:
         """Whether a suite has passed this version."""
@@ -220,8 +210,8 @@ class _Intake(Generic[ContentT]):
         landed = {file.key for file in self.files}
         stored = self.store.current(self.model)
         known = landed or set(stored)
-        if key is None and known:
-            return max(known)
+        if key is None and (left := known - self._given_up(set(stored))):
+            return max(left)
         if key is not None and (key in landed or key in stored):
             return key
         newest = f"its newest is {max(known)}" if known else "it holds no partition at all"
@@ -243,6 +233,16 @@ class _Intake(Generic[ContentT]):
         reach = sorted(key for key in landed | set(stored) if key <= own)[-window:]
         return [key for key in reach if key in landed and (key == own or key not in stored)]
 
+    def _given_up(self, stored: set[str]) -> set[str]:
+        """Keys that a person has given up, unless something landed since or something else stands for them."""
+        given_up = {held.key: held for held in self.store.quarantined(self.model) if held.is_whole and held.discarded}
+        landed_since = {
+            file.key
+            for file in self.files
+            if file.key in given_up and file.modified_at > given_up[file.key].quarantined_at
+        }
+        return given_up.keys() - landed_since - stored
+
     def take_in(self, keys: Sequence[str], *, own: str) -> tuple[PartitionVersion, ...]:
         contents = self.source.read(keys) if keys else {}
         written = []
@@ -255,29 +255,54 @@ class _Intake(Generic[ContentT]):
                 raise outcome
         return tuple(written)
 
-    def _take_in(self, key: str, content: ContentT | PartitionRefused) -> PartitionVersion | PartitionRefused | None:
+    def _take_in(self, key: str, content: ContentT | PartitionRefused) -> PartitionVersion | Refused | None:
         """The version written, the refusal, or None if this very content is current already."""
         if isinstance(content, PartitionRefused):
-            self.store.refuse(self.model, key, content, now=self.now)
-            return content
+            held = self.store.refuse(self.model, key, content, now=self.now)
+            return _given_up(held, held.discarded) if held.discarded else content
         digest = self.store.digest(content)
-        for held in self.store.quarantined(self.model):
-            if (held.key, held.digest) == (key, digest):
-                return _still_refused(held)
         stands = self.store.current(self.model).get(key)
+        if (held_one := self._held(key, digest)) is not None:
+            if held_one.is_whole:
+                return _still_refused(held_one)
+            kept = self.store.settle(held_one, now=self.now)
+            return None if kept == stands else kept
         if stands is not None and stands.digest == digest:
             return None
         sources = [file.uri for file in self.files if file.key == key]
         return self.store.write(self.model, key, content, sources=sources, now=self.now)
 
+    def _held(self, key: str, digest: str) -> Quarantined | None:
+        """What waits of this content; the whole of it before some rows."""
+        waiting = [
+            held
+            for held in self.store.quarantined(self.model)
+            if held.key == key and digest in (held.digest, held.source_digest)
+        ]
+        return min(waiting, key=lambda held: not held.is_whole, default=None)
 
-def _still_refused(held: Quarantined) -> PartitionRefused:
+
+def _still_refused(held: Quarantined) -> Refused:
+    if held.discarded is not None:
+        return _given_up(held, held.discarded)
     return PartitionRefused(
         f"partition {held.key} of {held.model} waits in quarantine with this very content since "
-        f"{held.quarantined_at:%Y-%m-%d %H:%M} UTC: {held.reason}. Land a corrected partition; or, if it was the "
+        f"{held.quarantined_at:%Y-%m-%d %H:%M} UTC: {held.reason}. Land a corrected partition; or take it back in with "
+        f"`flightworthy quarantine release {held.model} {held.key}`, or give it up with `discard`. If it was the "
         f"expectations that were wrong, correct them and remove {held.uri} to have it checked again.",
         model=held.model,
         key=held.key,
         digest=held.digest,
         objections=held.objections,
+    )
+
+
+def _given_up(held: Quarantined, discard: Discard) -> PartitionMissing:
+    return PartitionMissing(
+        f"partition {held.key} of {held.model} was given up by {discard.actor} at {discard.at:%Y-%m-%d %H:%M} UTC: "
+        f"{discard.reason}. There is nothing to learn for its interval; land another content, or take this one back in "
+        f"with `flightworthy quarantine release {held.model} {held.key}`.",
+        model=held.model,
+        key=held.key,
+        newest=None,
     )

@@ -11,7 +11,7 @@ from flightworthy.cli.settings import Settings
 from flightworthy.ledger import instant
 
 if TYPE_CHECKING:
-    from flightworthy.dataset import Quarantined
+    from flightworthy.quarantine import Quarantined
 
 __all__ = ["run"]
 

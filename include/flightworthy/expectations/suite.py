@@ -12,16 +12,21 @@ __all__ = [
     "COMPARISONS",
     "CRITICAL",
     "EXPECTATIONS",
+    "ROW_EXPECTATIONS",
     "Comparison",
     "Engine",
     "Expectation",
     "FailedExpectation",
+    "OnRows",
     "Suite",
     "SuiteResult",
 ]
 
 Engine = Literal["duckdb", "pandas"]
 """Who counts. The same suite gives the same verdict on both."""
+
+OnRows = Literal["refuse", "quarantine"]
+"""``refuse``: the partition is refused as a whole. ``quarantine``: these rows are, and the rest of it goes on."""
 
 CRITICAL: Final = "critical"
 
@@ -48,6 +53,19 @@ EXPECTATIONS: Final = frozenset(
     [f"expect_column_{name}" for name in _OF_COLUMN.split()] + [f"expect_{name}" for name in _OF_TABLE.split()]
 )
 """Those of Great Expectations that work on a partition; the others ask a database, or fail in 1.24 on any rows."""
+
+_OF_ROWS = (
+    "column_pair_values_a_to_be_greater_than_b column_pair_values_to_be_equal column_pair_values_to_be_in_set "
+    "column_value_lengths_to_be_between column_value_lengths_to_equal column_values_to_be_between "
+    "column_values_to_be_dateutil_parseable column_values_to_be_in_set column_values_to_be_json_parseable "
+    "column_values_to_be_null column_values_to_be_unique column_values_to_match_json_schema "
+    "column_values_to_match_regex column_values_to_match_regex_list column_values_to_match_strftime_format "
+    "column_values_to_not_be_in_set column_values_to_not_be_null column_values_to_not_match_regex "
+    "column_values_to_not_match_regex_list compound_columns_to_be_unique multicolumn_sum_to_equal "
+    "multicolumn_values_to_be_equal select_column_values_to_be_unique_within_record"
+)
+ROW_EXPECTATIONS: Final = frozenset(f"expect_{name}" for name in _OF_ROWS.split())
+"""Those about single rows: without the rows that do not meet it, each is met."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +107,8 @@ class Expectation:
     meta: Mapping[str, Any]
     line: int | None
     """Where in suite.yaml it stands; None for what follows from the spec."""
+    on_rows: OnRows = "refuse"
+    """What becomes of the rows that do not meet it, where it is one about single rows."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -109,15 +129,20 @@ class Suite:
     comparisons: Mapping[str, Comparison]
     """By name; what is not there is not looked at."""
     expectations: tuple[Expectation, ...]
+    keep_at_least: float | None = None
+    """The share of a partition's rows, 0 to 1, below which it is refused as a whole; None: no row waits alone."""
+    out_of_spec: OnRows = "refuse"
+    """What becomes of rows with a value that model.yaml does not allow."""
 
     @property
     def digest(self) -> str:
         """sha256 of what the suite says, whatever its comments and layout."""
-        said = [[each.type, each.kwargs, each.severity] for each in self.expectations]
+        said = [[each.type, each.kwargs, each.severity, each.on_rows] for each in self.expectations]
         compared = [
             [name, each.severity, each.at_most, each.columns] for name, each in sorted(self.comparisons.items())
         ]
-        whole = [self.minimum_rows, self.maximum_rows, self.other_columns, compared, said]
+        rows = [self.minimum_rows, self.maximum_rows, self.keep_at_least, self.out_of_spec]
+        whole = [rows, self.other_columns, compared, said]
         return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -147,12 +172,15 @@ class SuiteResult:
     failures: tuple[FailedExpectation, ...]
     docs: str | None
     """The Data Docs page of this result, relative to the reports folder; None if it could not be written."""
+    parting: str | None = None
+    """Why not even some of its rows could go on, where single rows would have been set aside."""
 
     @property
     def objections(self) -> tuple[str, ...]:
         """Every reason to refuse the partition. Nothing checked is a reason."""
         critical = tuple(each.told for each in self.failures if each.severity == CRITICAL)
-        return critical if self.checked else ("no expectation was checked", *critical)
+        also = (self.parting,) if self.parting else ()
+        return (*critical, *also) if self.checked else ("no expectation was checked", *critical, *also)
 
     @property
     def warnings(self) -> tuple[str, ...]:

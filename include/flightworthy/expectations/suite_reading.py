@@ -3,13 +3,16 @@
 The file has the form of Great Expectations' own suites, in YAML::
 
     engine: duckdb                              # or pandas, which holds all rows in memory
-    rows: {minimum: 20, maximum: 5000}          # of one partition; at least one row unless it says otherwise
+    rows: {minimum: 20, keep_at_least: 95%}     # of one partition; at least one row unless it says otherwise
     comparisons: {slice_label_rate: {severity: critical, slices: [region]}, leak: null}
     other_columns: [Year, Month]                # in the source, but neither feature, target nor entity
     expectations:
       - type: expect_column_values_to_be_between
         kwargs: {column: age, min_value: 16}
         severity: warning                       # reported; without it (critical) the partition is refused
+      - type: expect_column_values_to_not_be_in_set
+        kwargs: {column: site, value_set: [test]}
+        rows: quarantine                        # these rows wait in quarantine, and the rest goes on
 """
 
 from __future__ import annotations
@@ -20,7 +23,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from flightworthy.expectations.suite import COMPARISONS, CRITICAL, EXPECTATIONS, Comparison, Engine, Expectation, Suite
+from flightworthy.expectations.suite import (
+    COMPARISONS,
+    CRITICAL,
+    EXPECTATIONS,
+    ROW_EXPECTATIONS,
+    Comparison,
+    Engine,
+    Expectation,
+    OnRows,
+    Suite,
+)
+from flightworthy.spec.quantities import read_share
 from flightworthy.spec.reading import spec_error
 from flightworthy.spec.written import At, Problem, Written
 
@@ -30,7 +44,9 @@ _COLUMNS: Final = {"slice_label_rate": "slices", "distribution": "apart", "leak"
 """Which comparisons take a list of columns, and under which name."""
 _SEVERITIES: Final = (CRITICAL, "warning", "info")
 _SECTIONS: Final = ("engine", "rows", "comparisons", "other_columns", "expectations")
-_KEYS: Final = ("type", "kwargs", "severity", "meta")
+_KEYS: Final = ("type", "kwargs", "severity", "meta", "rows")
+_OF_ROWS: Final = ("minimum", "maximum", "keep_at_least", "out_of_spec")
+_COUNTS: Final = ("minimum", "maximum")
 
 
 def suite_from(written: Written, *, folder: Path) -> Suite:
@@ -44,6 +60,8 @@ def suite_from(written: Written, *, folder: Path) -> Suite:
         minimum_rows=rows.get("minimum", 1),
         maximum_rows=rows.get("maximum"),
         other_columns=tuple(written.values.get("other_columns") or ()),
+        keep_at_least=None if "keep_at_least" not in rows else read_share(rows["keep_at_least"]),
+        out_of_spec=rows.get("out_of_spec", "refuse"),
         comparisons=dict(_comparisons(written.values.get("comparisons") or {})),
         expectations=tuple(
             Expectation(
@@ -52,6 +70,7 @@ def suite_from(written: Written, *, folder: Path) -> Suite:
                 severity=said.get("severity", CRITICAL),
                 meta=said.get("meta", {}),
                 line=written.line(("expectations", place)),
+                on_rows=said.get("rows", "refuse"),
             )
             for place, said in enumerate(written.values["expectations"])
         ),
@@ -84,22 +103,50 @@ def _problems(written: Written) -> Iterator[Problem]:
     yield from _problems_of_comparisons(written, written.values.get("comparisons") or {})
     for place, said in enumerate(written.values["expectations"]):
         yield from _problems_of_expectation(written, ("expectations", place), said)
+    yield from _problems_of_quarantine(written)
 
 
 def _problems_of_rows(written: Written, rows: Any) -> Iterator[Problem]:
     if not isinstance(rows, Mapping):
         yield written.problem(("rows",), "must be {minimum: …, maximum: …}")
         return
-    for name, bound in rows.items():
-        if name not in {"minimum", "maximum"}:
-            yield written.problem(("rows", name), "unknown key; known are minimum, maximum", show=False)
-        elif type(bound) is not int or bound < 1:
+    for name, said in rows.items():
+        if name not in _OF_ROWS:
+            yield written.problem(("rows", name), f"unknown key; known are {', '.join(_OF_ROWS)}", show=False)
+        elif name in _COUNTS and (type(said) is not int or said < 1):
             # Zero rows would pass every expectation there is.
             yield written.problem(("rows", name), "must be a whole number, 1 or more")
-    if not all(type(bound) is int for bound in rows.values()):
-        return
-    if "maximum" in rows and rows["maximum"] < rows.get("minimum", 1):
+        elif name == "keep_at_least":
+            yield from _problems_of_floor(written, said)
+        elif name == "out_of_spec" and said not in get_args(OnRows):
+            yield written.problem(("rows", name), f"must be {' or '.join(get_args(OnRows))}")
+    counts = [rows[name] for name in _COUNTS if name in rows]
+    if len(counts) > 1 and all(type(each) is int for each in counts) and counts[1] < counts[0]:
         yield written.problem(("rows", "maximum"), "must not be below the minimum: nothing would pass")
+
+
+def _problems_of_floor(written: Written, said: Any) -> Iterator[Problem]:
+    try:
+        share = read_share(said)
+    except ValueError as error:
+        yield written.problem(("rows", "keep_at_least"), str(error))
+        return
+    if not share > 0:
+        yield written.problem(("rows", "keep_at_least"), "must be more than 0%: nothing would be left to go on")
+
+
+def _problems_of_quarantine(written: Written) -> Iterator[Problem]:
+    """Rows wait alone only above a floor that somebody has named."""
+    rows = written.values.get("rows")
+    rows = rows if isinstance(rows, Mapping) else {}
+    asking = [
+        ("expectations", place, "rows")
+        for place, said in enumerate(written.values["expectations"])
+        if isinstance(said, Mapping) and said.get("rows") == "quarantine"
+    ] + ([("rows", "out_of_spec")] if rows.get("out_of_spec") == "quarantine" else [])
+    if asking and "keep_at_least" not in rows:
+        message = "needs rows.keep_at_least, the share of a partition that must be left, such as 95%"
+        yield written.problem(asking[0], message)
 
 
 def _problems_of_comparisons(written: Written, comparisons: Any) -> Iterator[Problem]:
@@ -134,9 +181,7 @@ def _problems_of_expectation(written: Written, at: At, said: Any) -> Iterator[Pr
     if not isinstance(said, Mapping):
         yield written.problem(at, "must be {type: …, kwargs: …}")
         return
-    for key in said:
-        if key not in _KEYS:
-            yield written.problem((*at, key), f"unknown key; known are {', '.join(_KEYS)}", show=False)
+    yield from _unknown_keys(written, at, said)
     kind = said.get("type")
     if kind not in EXPECTATIONS:
         yield written.problem((*at, "type"), _unknown_type(kind))
@@ -146,6 +191,31 @@ def _problems_of_expectation(written: Written, at: At, said: Any) -> Iterator[Pr
         yield written.problem((*at, "severity"), f"must be one of {', '.join(_SEVERITIES)}")
     if not isinstance(said.get("meta", {}), Mapping):
         yield written.problem((*at, "meta"), "must be a mapping")
+    if "rows" in said:
+        yield from _problems_of_its_rows(written, at, said)
+
+
+def _unknown_keys(written: Written, at: At, said: Mapping[str, Any]) -> Iterator[Problem]:
+    for key in said:
+        if key not in _KEYS:
+            yield written.problem((*at, key), f"unknown key; known are {', '.join(_KEYS)}", show=False)
+
+
+def _problems_of_its_rows(written: Written, at: At, said: Mapping[str, Any]) -> Iterator[Problem]:
+    where, kind = (*at, "rows"), said.get("type")
+    if said["rows"] not in get_args(OnRows):
+        yield written.problem(where, f"must be {' or '.join(get_args(OnRows))}")
+    if said["rows"] != "quarantine":
+        return
+    if kind in EXPECTATIONS and kind not in ROW_EXPECTATIONS:
+        yield written.problem(where, f"{kind} is not about single rows, so that none of them could be set aside")
+    if said.get("severity", CRITICAL) != CRITICAL:
+        yield written.problem(
+            where, f"is for what is critical; an expectation of {said['severity']} leaves every row in"
+        )
+    if isinstance(said.get("kwargs"), Mapping) and "mostly" in said["kwargs"]:
+        message = "must not be: every row that does not meet it is set aside; rows.keep_at_least says how many may be"
+        yield written.problem((*at, "kwargs", "mostly"), message)
 
 
 def _unknown_type(kind: Any) -> str:

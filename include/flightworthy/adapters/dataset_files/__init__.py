@@ -6,7 +6,7 @@
     <root>/<model>/partitions/<key>/<digest>/data.parquet
     <root>/<model>/partitions/<key>/<digest>/manifest.json
     <root>/<model>/partitions/<key>/<digest>/passed.json    once a suite has passed it
-    <root>/<model>/quarantine/<key>/<digest>/reason.json    and its data.parquet, unless it could not be read
+    <root>/<model>/quarantine/<key>/<digest>/               see `quarantine`
     <root>/<model>/versions/<digest>.json                   what a dataset version is made of
 
 Folders carry the first twelve characters of a digest, files all of it. A process may be killed at any instant.
@@ -14,8 +14,8 @@ Folders carry the first twelve characters of a digest, files all of it. A proces
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,8 +27,11 @@ from pyarrow import parquet
 
 from flightworthy.adapters.dataset_files import writing
 from flightworthy.adapters.dataset_files.content import digest_of, frame_of, plain, united
-from flightworthy.dataset import DatasetVersion, PartitionVersion, Quarantined, Split, split_of
+from flightworthy.adapters.dataset_files.places import Places
+from flightworthy.adapters.dataset_files.quarantine import QuarantineFiles, without
+from flightworthy.dataset import DatasetVersion, PartitionVersion, Split, split_of
 from flightworthy.errors import ArtifactRefused, PartitionRefused
+from flightworthy.quarantine import Quarantined, RefusedRows
 
 __all__ = ["DatasetFiles", "PartitionRows"]
 
@@ -65,14 +68,8 @@ class DatasetFiles:
     ) -> PartitionVersion:
         table = plain(content)
         partition = PartitionVersion(model=model, key=key, digest=digest_of(table), rows=table.num_rows)
-        folder = self._folder(partition)
         with self._locked(model):
-            if not folder.exists():
-                manifest = _manifest(partition, table, sources, now)
-                with writing.new_folder(folder) as making:
-                    parquet.write_table(table, making / "data.parquet", compression="zstd")
-                    manifest["file_sha256"] = writing.sha256_of(making / "data.parquet")
-                    writing.write_json(making / "manifest.json", manifest)
+            self._keep(partition, table, _manifest(partition, table, sources, now))
             # The content first: a name in the list without its folder would be a partition lost.
             self._add_revision(partition, now)
         return partition
@@ -138,39 +135,71 @@ class DatasetFiles:
             writing.replace_json(self._folder(partition) / "passed.json", said)
 
     def quarantined(self, model: str) -> list[Quarantined]:
+        return self._quarantine.all(model)
+
+    def refused(self, model: str) -> list[Quarantined]:
+        """Partitions that wait whole: nobody has given them up, and nothing was taken in for them since."""
         return [
-            _quarantined(said, folder)
-            for key_folder in writing.folders(self.root / model / "quarantine")
-            for folder in writing.folders(key_folder)
-            if (said := writing.read_json(folder / "reason.json", default=None)) is not None
+            held
+            for held in self.quarantined(model)
+            if held.is_whole and held.discarded is None and not self._is_mended(held)
         ]
 
     def quarantine(
         self, partition: PartitionVersion, *, reason: str, objections: Sequence[str], now: datetime
     ) -> Quarantined:
-        before, after = (
-            self._folder(partition),
-            self._quarantine_folder(partition.model, partition.key, partition.digest),
-        )
         with self._locked(partition.model):
-            if before.exists() and after.exists():
-                writing.remove_folder(before)
-            elif before.exists():
-                # The reason first: one rename then moves both, so that nothing is ever refused without saying why.
-                said = _reason(partition.model, partition.key, partition.digest, reason, objections, now)
-                writing.replace_json(before / "reason.json", said)
-                writing.move_folder(before, after)
-        return _quarantined(writing.read_json(after / "reason.json"), after)
+            known = len(self._listed(partition.model, partition.key))
+            return self._quarantine.put(partition, reason=reason, objections=objections, known=known, now=now)
 
     def refuse(self, model: str, key: str, refusal: PartitionRefused, *, now: datetime) -> Quarantined:
-        digest = str(refusal.facts.get("digest") or writing.sha256(refusal.message.encode()))
-        folder = self._quarantine_folder(model, key, digest)
         with self._locked(model):
-            if not folder.exists():
-                with writing.new_folder(folder) as making:
-                    said = _reason(model, key, digest, refusal.message, [refusal.message], now)
-                    writing.write_json(making / "reason.json", said)
-        return _quarantined(writing.read_json(folder / "reason.json"), folder)
+            return self._quarantine.note(model, key, refusal, known=len(self._listed(model, key)), now=now)
+
+    def part(self, partition: PartitionVersion, places: Sequence[int]) -> PartitionVersion:
+        """Write ``partition`` without the rows at ``places``; it is a revision once they are set aside. Idempotent."""
+        table, _ = without(self._table(partition), places)
+        kept = PartitionVersion(model=partition.model, key=partition.key, digest=digest_of(table), rows=table.num_rows)
+        manifest = writing.read_json(self._folder(partition) / "manifest.json")
+        with self._locked(partition.model):
+            self._keep(kept, table, {**manifest, "source_digest": _source_digest(manifest)})
+        return kept
+
+    def forget(self, kept: PartitionVersion) -> None:
+        """Take away what was parted in vain. What is a revision stays."""
+        with self._locked(kept.model):
+            listed = self._listed(kept.model, kept.key)
+            if kept.digest not in {each["digest"] for each in listed} and self._folder(kept).exists():
+                writing.remove_folder(self._folder(kept))
+
+    def set_aside(
+        self, partition: PartitionVersion, kept: PartitionVersion, refused: RefusedRows, *, reason: str, now: datetime
+    ) -> Quarantined:
+        """Have ``kept`` go on for ``partition``, whose other rows wait. No row is lost, at whatever instant it dies."""
+        _, rows = without(self._table(partition), refused.places)
+        if kept.rows + rows.num_rows != partition.rows:
+            raise _uneven(partition, kept, rows.num_rows)
+        with self._locked(partition.model):
+            held = self._quarantine.set_aside(partition, kept, rows, refused, reason=reason, now=now)
+        self.settle(held, now=now)
+        return held
+
+    def settle(self, held: Quarantined, *, now: datetime) -> PartitionVersion:
+        """See `flightworthy.dataset.DatasetStore`."""
+        if held.kept is None:
+            raise ValueError(f"{held.uri} holds a whole partition; nothing went on without it")
+        before = self._key_folder(held.model, held.key) / held.digest[:12]
+        with self._locked(held.model):
+            # The rest is current before the whole goes: at no instant is a row in neither place.
+            self._add_revision(held.kept, now, source_digest=held.source_digest)
+            if before.exists():
+                writing.remove_folder(before)
+        return held.kept
+
+    def _is_mended(self, held: Quarantined) -> bool:
+        folder = self._key_folder(held.model, held.key)
+        since = self._listed(held.model, held.key)[held.known :]
+        return any((folder / each["digest"][:12] / "manifest.json").exists() for each in since)
 
     def _table(self, partition: PartitionVersion) -> pa.Table:
         file = self._folder(partition) / "data.parquet"
@@ -179,25 +208,43 @@ class DatasetFiles:
             raise _refused(partition, file, "is not there" if table is None else _CHANGED)
         return table
 
-    def _add_revision(self, partition: PartitionVersion, now: datetime) -> None:
-        file = self._key_folder(partition.model, partition.key) / "revisions.json"
-        revisions = writing.read_json(file, default=[])
-        if not revisions or revisions[-1]["digest"] != partition.digest:
-            writing.replace_json(file, [*revisions, {"digest": partition.digest, "ingested_at": now.isoformat()}])
+    def _keep(self, partition: PartitionVersion, table: pa.Table, manifest: Mapping[str, Any]) -> None:
+        folder = self._folder(partition)
+        if folder.exists():
+            return
+        with writing.new_folder(folder) as making:
+            parquet.write_table(table, making / "data.parquet", compression="zstd")
+            said = {"digest": partition.digest, "rows": partition.rows}
+            sealed = {"file_sha256": writing.sha256_of(making / "data.parquet")}
+            writing.write_json(making / "manifest.json", {**manifest, **said, **sealed})
+
+    def _listed(self, model: str, key: str) -> list[dict[str, Any]]:
+        """Every revision there was, those in quarantine too."""
+        listed: list[dict[str, Any]] = writing.read_json(self._key_folder(model, key) / "revisions.json", default=[])
+        return listed
+
+    def _add_revision(self, partition: PartitionVersion, now: datetime, **also: str) -> None:
+        listed = self._listed(partition.model, partition.key)
+        if not listed or listed[-1]["digest"] != partition.digest:
+            added = {"digest": partition.digest, **also, "ingested_at": now.isoformat()}
+            writing.replace_json(self._key_folder(partition.model, partition.key) / "revisions.json", [*listed, added])
 
     def _key_folder(self, model: str, key: str) -> Path:
-        return self.root / model / "partitions" / writing.folder_name(key)
+        return self._places.key_folder(model, key)
 
     def _folder(self, partition: PartitionVersion) -> Path:
-        return self._key_folder(partition.model, partition.key) / partition.digest[:12]
+        return self._places.folder(partition)
 
-    def _quarantine_folder(self, model: str, key: str, digest: str) -> Path:
-        return self.root / model / "quarantine" / writing.folder_name(key) / digest[:12]
+    def _locked(self, model: str) -> AbstractContextManager[None]:
+        return self._places.locked(model)
 
-    @contextmanager
-    def _locked(self, model: str) -> Iterator[None]:
-        with writing.locked(self.root / model):
-            yield
+    @property
+    def _places(self) -> Places:
+        return Places(root=self.root)
+
+    @property
+    def _quarantine(self) -> QuarantineFiles:
+        return QuarantineFiles(places=self._places)
 
 
 _CHANGED: Final = "holds other rows than when it was written"
@@ -232,6 +279,23 @@ def _refused(partition: PartitionVersion, file: Path, what: str) -> ArtifactRefu
     )
 
 
+def _source_digest(manifest: Mapping[str, Any]) -> str:
+    return str(manifest.get("source_digest", manifest["digest"]))
+
+
+def _uneven(partition: PartitionVersion, kept: PartitionVersion, rows: int) -> ArtifactRefused:
+    return ArtifactRefused(
+        f"partition {partition.key} of {partition.model} has {partition.rows} rows, and {kept.rows} to keep "
+        f"with {rows} to set aside are not as many: rows would be lost, so nothing was changed. "
+        "This is a fault of Flightworthy's; report it with the partition's manifest.",
+        model=partition.model,
+        key=partition.key,
+        rows=partition.rows,
+        kept=kept.rows,
+        refused=rows,
+    )
+
+
 def _manifest(partition: PartitionVersion, table: pa.Table, sources: Sequence[str], now: datetime) -> dict[str, Any]:
     return {
         "model": partition.model,
@@ -246,26 +310,3 @@ def _manifest(partition: PartitionVersion, table: pa.Table, sources: Sequence[st
 
 def _partition(manifest: Mapping[str, Any]) -> PartitionVersion:
     return PartitionVersion(**{name: manifest[name] for name in ("model", "key", "digest", "rows")})
-
-
-def _reason(model: str, key: str, digest: str, reason: str, objections: Sequence[str], now: datetime) -> dict[str, Any]:
-    return {
-        "model": model,
-        "key": key,
-        "digest": digest,
-        "reason": reason,
-        "objections": list(objections),
-        "quarantined_at": now.isoformat(),
-    }
-
-
-def _quarantined(said: Mapping[str, Any], folder: Path) -> Quarantined:
-    return Quarantined(
-        model=said["model"],
-        key=said["key"],
-        digest=said["digest"],
-        reason=said["reason"],
-        objections=tuple(said["objections"]),
-        quarantined_at=datetime.fromisoformat(said["quarantined_at"]),
-        uri=str(folder),
-    )
