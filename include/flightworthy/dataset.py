@@ -150,7 +150,7 @@ class DatasetStore(Protocol[KeptT_contra]):
     ) -> Quarantined:
         """Take ``partition`` out of every later dataset version. Idempotent; at no instant is it in both places."""
 
-    def settle(self, held: Quarantined, *, now: datetime) -> PartitionVersion:
+    def go_on(self, held: Quarantined, *, now: datetime) -> PartitionVersion:
         """What goes on without the rows of ``held``, made current; ends what a crash had left. Idempotent."""
 
     def has_passed(self, partition: PartitionVersion) -> bool:
@@ -265,7 +265,7 @@ class _Intake(Generic[ContentT]):
         if (held_one := self._held(key, digest)) is not None:
             if held_one.is_whole:
                 return _still_refused(held_one)
-            kept = self.store.settle(held_one, now=self.now)
+            kept = self.store.go_on(held_one, now=self.now)
             return None if kept == stands else kept
         if stands is not None and stands.digest == digest:
             return None

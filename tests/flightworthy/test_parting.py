@@ -201,7 +201,7 @@ def again(house: House, partition: Any, places: tuple[int, ...]) -> None:
     if current == partition:
         held = house.store.quarantined(MODEL)
         if held:
-            current = house.store.settle(held[0], now=NOW)
+            current = house.store.go_on(held[0], now=NOW)
         else:
             part(house.store, partition, places)
             return

@@ -11,7 +11,7 @@ from flightworthy.expectations.instruments import CheckedStore, Instruments
 from flightworthy.expectations.parting import asking, refused_rows, too_few
 from flightworthy.expectations.standing import standing_expectations
 from flightworthy.expectations.suite import Expectation, Suite, SuiteResult
-from flightworthy.quarantine import Quarantined
+from flightworthy.quarantine import Quarantined, freezing
 from flightworthy.spec import Spec
 
 __all__ = ["Checked", "check_expectations"]
@@ -29,15 +29,17 @@ class Checked:
     """Partitions of the window that were refused, now or before."""
     parted: tuple[Quarantined, ...]
     """Rows that were set aside now; the rest of their partition is in ``version``."""
+    frozen: tuple[Quarantined, ...]
+    """Older partitions of the window that wait whole, so that nothing may be learnt from the rest of it either."""
     one_class: str | None
     """Why the whole window teaches nothing, if all its labels are the same; a single partition may well be so."""
 
     @property
     def objections(self) -> tuple[str, ...]:
-        """Why the run must end here. An older partition that was refused is only left out."""
-        return tuple(
-            each for refused in self.quarantined if refused.key == self.version.as_of for each in refused.objections
-        ) + ((self.one_class,) if self.one_class else ())
+        """Why the run must end here."""
+        own = (each for refused in self.quarantined if refused.key == self.version.as_of for each in refused.objections)
+        older = (each.told for each in self.frozen)
+        return (*own, *older, *((self.one_class,) if self.one_class else ()))
 
     @property
     def result(self) -> SuiteResult | None:
@@ -60,7 +62,8 @@ def check_expectations(
             # A run that died after its quarantine: the answer is the same as it was then.
             check.quarantined.append(known)
         else:
-            check.look(partition if known is None else store.settle(known, now=now))
+            check.look(partition if known is None else store.go_on(known, now=now))
+    refused = freezing(store.refused(version.model), version, window=spec.dataset.window)
     left = version_of(version.model, version.as_of, check.passed, window=len(version.partitions) or 1)
     store.record(left)
     return Checked(
@@ -68,6 +71,7 @@ def check_expectations(
         results=tuple(check.results),
         quarantined=tuple(check.quarantined),
         parted=tuple(check.parted),
+        frozen=tuple(each for each in refused if each.key != version.as_of),
         one_class=_one_class(store, left, spec.target),
     )
 

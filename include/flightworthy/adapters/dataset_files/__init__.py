@@ -181,10 +181,10 @@ class DatasetFiles:
             raise _uneven(partition, kept, rows.num_rows)
         with self._locked(partition.model):
             held = self._quarantine.set_aside(partition, kept, rows, refused, reason=reason, now=now)
-        self.settle(held, now=now)
+        self.go_on(held, now=now)
         return held
 
-    def settle(self, held: Quarantined, *, now: datetime) -> PartitionVersion:
+    def go_on(self, held: Quarantined, *, now: datetime) -> PartitionVersion:
         """See `flightworthy.dataset.DatasetStore`."""
         if held.kept is None:
             raise ValueError(f"{held.uri} holds a whole partition; nothing went on without it")
