@@ -32,6 +32,8 @@ class Intent(StrEnum):
 class Run:
     """A DAG run in the words of the line.
 
+    ``named`` are the keys that the events named which started it; a knock, and not yet an arrival of its own.
+
     ``partition`` is the key a person or an event named; ``interval_start`` the start of the data interval of a
     scheduled or backfilled run. Both are None for a run that takes the newest partition there is (drift, manual).
     ``actor`` is whom the ledger names: the ``user`` who triggered it, else the DAG.
@@ -40,6 +42,7 @@ class Run:
     run_id: str
     dag_id: str
     intent: Intent
+    named: tuple[str, ...]
     partition: str | None
     interval_start: datetime | None
     actor: str
@@ -58,6 +61,7 @@ def describe(context: Context) -> Run:
         run_id=dag_run.run_id,
         dag_id=dag_run.dag_id,
         intent=intent,
+        named=tuple(sorted({str(payload["partition"]) for payload in payloads if "partition" in payload})),
         partition=_partition(intent, payloads, context),
         interval_start=dag_run.data_interval_start if timed else None,
         actor=user or dag_run.dag_id,

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from flightworthy.gates import Decision
 from flightworthy.release import Cause, Release, draft, outcome, promoted, withdrawn
-from flightworthy.testing import MemoryRegistry, MemoryReleases, MemoryRuns
+from flightworthy.testing import MemoryArrivals, MemoryRegistry, MemoryReleases, MemoryRuns
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.hooks.mlflow import MlflowHook
 from flightworthy_airflow.operators.approve import ApproveOperator
@@ -62,6 +62,7 @@ class Line:
     runs: MemoryRuns
     registry: MemoryRegistry = field(default_factory=MemoryRegistry)
     releases: MemoryReleases = field(default_factory=MemoryReleases)
+    arrivals: MemoryArrivals = field(default_factory=MemoryArrivals)
 
     def land(self, key: str = MONDAY, *, rows: int = 240, seed: int = 5, **columns: Any) -> None:
         frame = make_frame(rows, seed=seed)[COLUMNS].assign(**columns)
@@ -165,6 +166,7 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
     monkeypatch.setenv("AIRFLOW_CONN_FLIGHTWORTHY_DEFAULT", json.dumps({"conn_type": "generic", "extra": extra}))
     monkeypatch.setenv("AIRFLOW_CONN_MLFLOW_DEFAULT", "http://mlflow.example:5000")
     monkeypatch.setattr(FlightworthyHook, "releases", lambda _: built.releases)
+    monkeypatch.setattr(FlightworthyHook, "arrivals", lambda _: built.arrivals)
     monkeypatch.setattr(MlflowHook, "runs", lambda _: built.runs)
     monkeypatch.setattr(MlflowHook, "registry", lambda _: built.registry)
     return built

@@ -15,7 +15,7 @@ from flightworthy.errors import SpecError
 
 if TYPE_CHECKING:
     from flightworthy.adapters.dataset_files import DatasetFiles
-    from flightworthy.adapters.sql_releases import SqlReleases
+    from flightworthy.adapters.sql_releases import SqlArrivals, SqlReleases
     from flightworthy.expectations import Instruments, Suite
     from flightworthy.release import Release
     from flightworthy.signing import Signer, Verifier
@@ -98,6 +98,12 @@ class FlightworthyHook(BaseHook):
         from flightworthy.adapters.sql_releases import SqlReleases
 
         return SqlReleases(self.places.database)
+
+    def arrivals(self) -> SqlArrivals:
+        """What has landed, and which run took it."""
+        from flightworthy.adapters.sql_releases import SqlArrivals
+
+        return SqlArrivals(self.places.database)
 
     def datasets(self) -> DatasetFiles:
         """The partitions, dataset versions and the quarantine."""
