@@ -28,10 +28,10 @@ from pyarrow import parquet
 from flightworthy.adapters.dataset_files import writing
 from flightworthy.adapters.dataset_files.content import digest_of, frame_of, plain, united
 from flightworthy.adapters.dataset_files.places import Places
-from flightworthy.adapters.dataset_files.quarantine import QuarantineFiles, without
+from flightworthy.adapters.dataset_files.quarantine import QuarantineFiles, joined, without
 from flightworthy.dataset import DatasetVersion, PartitionVersion, Split, split_of
 from flightworthy.errors import ArtifactRefused, PartitionRefused
-from flightworthy.quarantine import Quarantined, RefusedRows
+from flightworthy.quarantine import Discard, Quarantined, RefusedRows
 
 __all__ = ["DatasetFiles", "PartitionRows"]
 
@@ -196,6 +196,52 @@ class DatasetFiles:
                 writing.remove_folder(before)
         return held.kept
 
+    def may_return(self, held: Quarantined) -> None:
+        """See `flightworthy.quarantine.verbs.QuarantineStore`."""
+        if held.rows is None:
+            raise _cannot_return(held, "nobody could read it. Land a corrected one, or give it up with `discard`")
+        stands = self.current(held.model).get(held.key)
+        if self._is_mended(held) if held.kept is None else stands not in {held.kept, _content(held)}:
+            raise _cannot_return(held, "another content of it has come since, and stands. Give this one up")
+
+    def take_back(self, held: Quarantined, *, actor: str, reason: str, now: datetime) -> PartitionVersion:
+        """See `flightworthy.quarantine.verbs.QuarantineStore`."""
+        partition, waiting = _content(held), Path(held.uri)
+        passed = {"suite": None, "passed_at": now.isoformat(), "waived": {"actor": actor, "reason": reason}}
+        with self._locked(held.model):
+            if held.kept is None:
+                # The folder last: until then all of it waits, and whoever asks again finds it there.
+                (waiting / "discarded.json").unlink(missing_ok=True)
+                writing.replace_json(waiting / "passed.json", passed)
+                self._add_revision(partition, now)
+                writing.move_folder(waiting, self._folder(partition))
+                return partition
+            manifest = writing.read_json(self._folder(held.kept) / "manifest.json")
+            self._keep(partition, self._whole(held), {**manifest, "digest": held.digest})
+            writing.replace_json(self._folder(partition) / "passed.json", passed)
+            self._add_revision(partition, now)
+            writing.remove_folder(waiting)
+            return partition
+
+    def give_up(self, held: Quarantined, discard: Discard) -> None:
+        """See `flightworthy.quarantine.verbs.QuarantineStore`."""
+        with self._locked(held.model):
+            self._quarantine.give_up(held, discard)
+
+    def waiting_rows(self, held: Quarantined) -> tuple[pa.Table, RefusedRows | None]:
+        """The rows that wait, and where only some of a partition do, the place of each and its reasons."""
+        return self._quarantine.rows(held), self._quarantine.refused_rows(held)
+
+    def _whole(self, held: Quarantined) -> pa.Table:
+        """What the source had delivered: the rows that went on and those that wait, each in its place."""
+        rows, refused = self.waiting_rows(held)
+        if held.kept is None or refused is None:
+            raise ValueError(f"{held.uri} holds a whole partition")
+        table = joined(self._table(held.kept), rows, refused.places)
+        if digest_of(plain(table)) != held.digest:
+            raise _cannot_return(held, "its rows are not those that were set aside: somebody changed them")
+        return table
+
     def _is_mended(self, held: Quarantined) -> bool:
         folder = self._key_folder(held.model, held.key)
         since = self._listed(held.model, held.key)[held.known :]
@@ -276,6 +322,21 @@ def _refused(partition: PartitionVersion, file: Path, what: str) -> ArtifactRefu
         model=partition.model,
         key=partition.key,
         digest=partition.digest,
+    )
+
+
+def _content(held: Quarantined) -> PartitionVersion:
+    """The content that was refused, or of which rows were."""
+    rows = (held.rows or 0) + (held.kept.rows if held.kept else 0)
+    return PartitionVersion(model=held.model, key=held.key, digest=held.digest, rows=rows)
+
+
+def _cannot_return(held: Quarantined, why: str) -> PartitionRefused:
+    return PartitionRefused(
+        f"partition {held.key} of {held.model} cannot be taken back in: {why}",
+        model=held.model,
+        key=held.key,
+        digest=held.digest,
     )
 
 
