@@ -13,9 +13,10 @@ import pytest
 from pyarrow import parquet
 
 from flightworthy.adapters.dataset_files import DatasetFiles
-from flightworthy.adapters.dataset_files.quarantine import joined
+from flightworthy.adapters.dataset_files.content import digest_of
+from flightworthy.adapters.dataset_files.parting import Joined
 from flightworthy.errors import ArtifactRefused
-from flightworthy.quarantine import RefusedRows
+from flightworthy.quarantine import Quarantined, RefusedRows
 from tests.flightworthy.parted import MODEL, NOW, House, rows_of, suite_of
 from tests.forked import in_a_process
 
@@ -35,7 +36,7 @@ def test_refused_rows_wait_with_their_reasons_and_the_rest_goes_on(house: House)
 
     assert (checked.objections, checked.quarantined) == ((), ())
     (held,) = checked.parted
-    assert (held.rows, held.digest) == (2, house.store.digest(rows_of(*AGES)))
+    assert (held.rows, held.digest) == (2, digest_of(rows_of(*AGES)))
     assert held.reason.startswith("2 of 10 rows: age: values to not be null: 1 of 10 rows do not; age: values to be be")
     assert checked.version.partitions == (held.kept,)
     frame = house.store.frame(checked.version)
@@ -55,10 +56,10 @@ def test_rows_in_are_rows_out_and_rows_quarantined(house: House) -> None:
     house.source.tables[KEY] = rows_of(*AGES)
     (held,) = house.line(KEY).parted
     assert held.kept is not None
-    kept = parquet.read_table(house.store.rows(held.kept).file, partitioning=None)
-    aside = parquet.read_table(Path(held.uri) / "data.parquet", partitioning=None)
-    whole = joined(kept, aside, [2, 4])
-    assert house.store.digest(whole) == held.digest == held.source_digest
+    joined = Joined(kept=house.store.rows(held.kept).file, rows=Path(held.uri) / "data.parquet", places=(2, 4))
+    with house.store.staged(MODEL, joined) as whole:
+        assert whole.digest == held.digest == held.source_digest
+    assert whole.rows == held.kept.rows + len(refused_places(held)) == 10
 
 
 def test_counts_that_do_not_add_up_change_nothing(house: House) -> None:
@@ -87,7 +88,7 @@ def test_the_same_source_again_finds_what_went_on_standing(house: House) -> None
     assert (again.version.digest, again.results, again.parted) == (first.version.digest, (), ())
     assert tree(house.store.root) == before
     (revision,) = json.loads((house.store.root / MODEL / "partitions" / KEY / "revisions.json").read_text())[1:]
-    assert revision["source_digest"] == house.store.digest(rows_of(*AGES))
+    assert revision["source_digest"] == digest_of(rows_of(*AGES))
 
 
 def test_a_check_that_was_handed_the_whole_again_gives_the_same_answer(house: House) -> None:
@@ -155,6 +156,10 @@ def test_another_content_is_looked_at_anew(house: House) -> None:
     checked = house.line(KEY)
     assert (checked.parted, checked.version.rows) == ((), 10)
     assert [held.rows for held in house.store.quarantined(MODEL)] == [2]
+
+
+def refused_places(held: Quarantined) -> list[int]:
+    return list(parquet.read_table(Path(held.uri) / "reasons.parquet")["place"].to_pylist())
 
 
 def tree(root: Path, *, without: str = "") -> dict[str, bytes]:

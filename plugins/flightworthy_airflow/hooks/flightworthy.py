@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from flightworthy.errors import SpecError
 
 if TYPE_CHECKING:
+    from flightworthy.adapters.backtest_files import BacktestFiles
     from flightworthy.adapters.dataset_files import DatasetFiles
     from flightworthy.adapters.sql_releases import SqlArrivals, SqlReleases
     from flightworthy.expectations import Instruments, Suite
@@ -110,6 +111,12 @@ class FlightworthyHook(BaseHook):
         from flightworthy.adapters.dataset_files import DatasetFiles
 
         return DatasetFiles(root=self.places.home / "datasets")
+
+    def backtests(self) -> BacktestFiles:
+        """What the versions of past intervals were worth."""
+        from flightworthy.adapters.backtest_files import BacktestFiles
+
+        return BacktestFiles(root=self.places.home / "backtests")
 
     def spec(self, model: str) -> Spec:
         """The model's standing order, read afresh: a task answers to the file as it is now. Raises SpecError."""

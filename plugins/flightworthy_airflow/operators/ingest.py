@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flightworthy_airflow.docs import documented
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
+from flightworthy_airflow.hooks.mlflow import MlflowHook
+from flightworthy_airflow.links import ReportLink
 from flightworthy_airflow.references import DatasetReference, pack
 from flightworthy_airflow.refusals import refusals_fail
 from flightworthy_airflow.runs import Intent, Run, describe
@@ -23,15 +25,28 @@ class IngestOperator(BaseOperator):
     """Reads the partition of the run's data interval, of the arrival that it takes, or the newest one.
 
     The same input gives the same digest and is not written twice. A run whose interval has no partition is skipped, and
-    so is one that was woken by an arrival which another run has taken. A run that is tried again has what it had.
+    so is one that was woken by an arrival which another run has taken. A run that is tried again has what it had. A
+    backfill skips what a backfill did before: the same interval, code, parameters, seed and lock, in a version that
+    still stands.
 
     :param model: the model's name
     """
 
-    def __init__(self, *, model: str, conn_id: str = FlightworthyHook.default_conn_name, **kwargs: Any) -> None:
+    operator_extra_links = (ReportLink(name="Backtest"),)
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        conn_id: str = FlightworthyHook.default_conn_name,
+        mlflow_conn_id: str = MlflowHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**documented(self, kwargs))
         self.model = model
         self.conn_id = conn_id
+        self.mlflow_conn_id = mlflow_conn_id
+        self.report_path: str | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         from flightworthy.dataset import ingest
@@ -42,6 +57,8 @@ class IngestOperator(BaseOperator):
         with refusals_fail():
             spec = hook.spec(self.model)
             key = self._key(hook, spec, run)
+            if run.intent is Intent.BACKFILL and key is not None:
+                self._skip_if_done(hook, spec, key, run)
             self.log.info("ingest model=%s intent=%s partition=%s", self.model, run.intent, key or "newest")
             ingested = ingest(
                 source_of(spec), hook.datasets(), model=self.model, key=key, window=spec.dataset.window, now=hook.now()
@@ -84,3 +101,14 @@ class IngestOperator(BaseOperator):
         if run.interval_start is not None:
             return key_of(run.interval_start, spec.source.partition)
         return run.partition
+
+    def _skip_if_done(self, hook: FlightworthyHook, spec: Spec, key: str, run: Run) -> None:
+        from flightworthy_airflow.hooks.backfills import backtest_page, done_before
+
+        done = done_before(hook, MlflowHook(self.mlflow_conn_id), spec, key, run)
+        if done is not None:
+            self.report_path = backtest_page(hook, self.model)
+            raise AirflowSkipException(
+                f"{key} of {self.model} was done: version {done.version} is what its data, this code, these parameters "
+                "and this lock give; nothing is trained, measured or registered again"
+            )

@@ -14,9 +14,9 @@ Folders carry the first twelve characters of a digest, files all of it. A proces
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -25,11 +25,12 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from flightworthy.adapters.dataset_files import writing
-from flightworthy.adapters.dataset_files.content import digest_of, frame_of, plain, united
+from flightworthy.adapters.dataset_files import staging, writing
+from flightworthy.adapters.dataset_files.content import digest_of, frame_of, united
+from flightworthy.adapters.dataset_files.parting import Joined, Only, Without
 from flightworthy.adapters.dataset_files.places import Places
-from flightworthy.adapters.dataset_files.quarantine import QuarantineFiles, joined, without
-from flightworthy.dataset import DatasetVersion, PartitionVersion, Split, split_of
+from flightworthy.adapters.dataset_files.quarantine import QuarantineFiles
+from flightworthy.dataset import DatasetVersion, PartitionVersion, Rows, Split, Staged, split_of
 from flightworthy.errors import ArtifactRefused, PartitionRefused
 from flightworthy.quarantine import Discard, Quarantined, RefusedRows
 
@@ -38,7 +39,10 @@ __all__ = ["DatasetFiles", "PartitionRows"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetFiles:
-    """A `flightworthy.dataset.DatasetStore` of `pyarrow.Table` under the folder ``root``."""
+    """A `flightworthy.dataset.DatasetStore` of `flightworthy.dataset.Rows` under the folder ``root``.
+
+    A `pyarrow.Table`, where somebody has one, is taken for its rows.
+    """
 
     root: Path
 
@@ -59,17 +63,24 @@ class DatasetFiles:
                 versions.append(_partition(manifest))
         return versions
 
-    def digest(self, content: pa.Table) -> str:
-        """Of the columns' names, types and cells; whatever wrote them, and however they were cut into chunks."""
-        return digest_of(plain(content))
+    @contextmanager
+    def staged(self, model: str, content: Rows | pa.Table) -> Iterator[Staged]:
+        """The rows in a file of this store's disk, read to the last and hashed on the way; gone when the block ends.
+
+        Never more than some blocks of rows are in memory. What the rows raise while they are read is raised.
+        """
+        with writing.room(self.root / model) as room:
+            yield staging.stage(content, room / "data.parquet")
 
     def write(
-        self, model: str, key: str, content: pa.Table, *, sources: Sequence[str], now: datetime
+        self, model: str, key: str, content: Staged | Rows | pa.Table, *, sources: Sequence[str], now: datetime
     ) -> PartitionVersion:
-        table = plain(content)
-        partition = PartitionVersion(model=model, key=key, digest=digest_of(table), rows=table.num_rows)
+        if not isinstance(content, Staged):
+            with self.staged(model, content) as staged:
+                return self.write(model, key, staged, sources=sources, now=now)
+        partition = PartitionVersion(model=model, key=key, digest=content.digest, rows=content.rows)
         with self._locked(model):
-            self._keep(partition, table, _manifest(partition, table, sources, now))
+            self._keep(partition, content, _manifest(partition, content, sources, now))
             # The content first: a name in the list without its folder would be a partition lost.
             self._add_revision(partition, now)
         return partition
@@ -158,11 +169,12 @@ class DatasetFiles:
 
     def part(self, partition: PartitionVersion, places: Sequence[int]) -> PartitionVersion:
         """Write ``partition`` without the rows at ``places``; it is a revision once they are set aside. Idempotent."""
-        table, _ = without(self._table(partition), places)
-        kept = PartitionVersion(model=partition.model, key=partition.key, digest=digest_of(table), rows=table.num_rows)
         manifest = writing.read_json(self._folder(partition) / "manifest.json")
-        with self._locked(partition.model):
-            self._keep(kept, table, {**manifest, "source_digest": _source_digest(manifest)})
+        with self.staged(partition.model, Without(file=self.rows(partition).file, places=tuple(places))) as staged:
+            kept = replace(partition, digest=staged.digest, rows=staged.rows)
+            with self._locked(partition.model):
+                said = {**manifest, "digest": kept.digest, "rows": kept.rows, "file_sha256": staged.file_sha256}
+                self._keep(kept, staged, {**said, "source_digest": _source_digest(manifest)})
         return kept
 
     def forget(self, kept: PartitionVersion) -> None:
@@ -176,11 +188,12 @@ class DatasetFiles:
         self, partition: PartitionVersion, kept: PartitionVersion, refused: RefusedRows, *, reason: str, now: datetime
     ) -> Quarantined:
         """Have ``kept`` go on for ``partition``, whose other rows wait. No row is lost, at whatever instant it dies."""
-        _, rows = without(self._table(partition), refused.places)
-        if kept.rows + rows.num_rows != partition.rows:
-            raise _uneven(partition, kept, rows.num_rows)
-        with self._locked(partition.model):
-            held = self._quarantine.set_aside(partition, kept, rows, refused, reason=reason, now=now)
+        only = Only(file=self.rows(partition).file, places=refused.places)
+        with self.staged(partition.model, only) as staged:
+            if kept.rows + staged.rows != partition.rows:
+                raise _uneven(partition, kept, staged.rows)
+            with self._locked(partition.model):
+                held = self._quarantine.set_aside(partition, kept, staged, refused, reason=reason, now=now)
         self.go_on(held, now=now)
         return held
 
@@ -208,20 +221,34 @@ class DatasetFiles:
         """See `flightworthy.quarantine.verbs.QuarantineStore`."""
         partition, waiting = _content(held), Path(held.uri)
         passed = {"suite": None, "passed_at": now.isoformat(), "waived": {"actor": actor, "reason": reason}}
-        with self._locked(held.model):
-            if held.kept is None:
+        if held.kept is None:
+            with self._locked(held.model):
                 # The folder last: until then all of it waits, and whoever asks again finds it there.
                 (waiting / "discarded.json").unlink(missing_ok=True)
                 writing.replace_json(waiting / "passed.json", passed)
                 self._add_revision(partition, now)
                 writing.move_folder(waiting, self._folder(partition))
                 return partition
-            manifest = writing.read_json(self._folder(held.kept) / "manifest.json")
-            self._keep(partition, self._whole(held), {**manifest, "digest": held.digest})
-            writing.replace_json(self._folder(partition) / "passed.json", passed)
-            self._add_revision(partition, now)
-            writing.remove_folder(waiting)
-            return partition
+        return self._put_together(held, held.kept, passed, now)
+
+    def _put_together(
+        self, held: Quarantined, kept: PartitionVersion, passed: Mapping[str, Any], now: datetime
+    ) -> PartitionVersion:
+        """What the source had delivered: the rows that went on and those that wait, each in its place."""
+        partition, refused = _content(held), self._quarantine.refused_rows(held)
+        manifest = writing.read_json(self._folder(kept) / "manifest.json")
+        whole = Joined(kept=self.rows(kept).file, rows=Path(held.uri) / "data.parquet", places=refused.places)
+        with self.staged(held.model, whole) as staged:
+            if staged.digest != held.digest:
+                raise _cannot_return(held, "its rows are not those that were set aside: somebody changed them")
+            with self._locked(held.model):
+                said = {**manifest, "digest": staged.digest, "rows": staged.rows, "file_sha256": staged.file_sha256}
+                self._keep(partition, staged, said)
+                writing.replace_json(self._folder(partition) / "passed.json", passed)
+                self._add_revision(partition, now)
+                # The waiting rows last: until then whoever asks again finds them.
+                writing.remove_folder(Path(held.uri))
+        return partition
 
     def give_up(self, held: Quarantined, discard: Discard) -> None:
         """See `flightworthy.quarantine.verbs.QuarantineStore`."""
@@ -230,17 +257,7 @@ class DatasetFiles:
 
     def waiting_rows(self, held: Quarantined) -> tuple[pa.Table, RefusedRows | None]:
         """The rows that wait, and where only some of a partition do, the place of each and its reasons."""
-        return self._quarantine.rows(held), self._quarantine.refused_rows(held)
-
-    def _whole(self, held: Quarantined) -> pa.Table:
-        """What the source had delivered: the rows that went on and those that wait, each in its place."""
-        rows, refused = self.waiting_rows(held)
-        if held.kept is None or refused is None:
-            raise ValueError(f"{held.uri} holds a whole partition")
-        table = joined(self._table(held.kept), rows, refused.places)
-        if digest_of(plain(table)) != held.digest:
-            raise _cannot_return(held, "its rows are not those that were set aside: somebody changed them")
-        return table
+        return self._quarantine.rows(held), None if held.is_whole else self._quarantine.refused_rows(held)
 
     def _is_mended(self, held: Quarantined) -> bool:
         folder = self._key_folder(held.model, held.key)
@@ -250,19 +267,16 @@ class DatasetFiles:
     def _table(self, partition: PartitionVersion) -> pa.Table:
         file = self._folder(partition) / "data.parquet"
         table = parquet.read_table(file, partitioning=None) if file.exists() else None
-        if table is None or digest_of(plain(table)) != partition.digest:
+        if table is None or digest_of(table) != partition.digest:
             raise _refused(partition, file, "is not there" if table is None else _CHANGED)
         return table
 
-    def _keep(self, partition: PartitionVersion, table: pa.Table, manifest: Mapping[str, Any]) -> None:
+    def _keep(self, partition: PartitionVersion, staged: Staged, manifest: Mapping[str, Any]) -> None:
         folder = self._folder(partition)
-        if folder.exists():
-            return
-        with writing.new_folder(folder) as making:
-            parquet.write_table(table, making / "data.parquet", compression="zstd")
-            said = {"digest": partition.digest, "rows": partition.rows}
-            sealed = {"file_sha256": writing.sha256_of(making / "data.parquet")}
-            writing.write_json(making / "manifest.json", {**manifest, **said, **sealed})
+        if not folder.exists():
+            with writing.new_folder(folder) as making:
+                writing.write_json(making / "manifest.json", manifest)
+                staged.file.rename(making / "data.parquet")
 
     def _listed(self, model: str, key: str) -> list[dict[str, Any]]:
         """Every revision there was, those in quarantine too."""
@@ -357,13 +371,14 @@ def _uneven(partition: PartitionVersion, kept: PartitionVersion, rows: int) -> A
     )
 
 
-def _manifest(partition: PartitionVersion, table: pa.Table, sources: Sequence[str], now: datetime) -> dict[str, Any]:
+def _manifest(partition: PartitionVersion, staged: Staged, sources: Sequence[str], now: datetime) -> dict[str, Any]:
     return {
         "model": partition.model,
         "key": partition.key,
         "digest": partition.digest,
         "rows": partition.rows,
-        "columns": {column.name: str(column.type) for column in table.schema},
+        "columns": dict(staged.columns),
+        "file_sha256": staged.file_sha256,
         "sources": list(sources),
         "ingested_at": now.isoformat(),
     }

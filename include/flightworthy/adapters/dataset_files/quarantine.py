@@ -19,16 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import parquet
 
 from flightworthy.adapters.dataset_files import writing
 from flightworthy.adapters.dataset_files.places import Places
-from flightworthy.dataset import PartitionVersion
+from flightworthy.dataset import PartitionVersion, Staged
 from flightworthy.errors import PartitionRefused
 from flightworthy.quarantine import Discard, Quarantined, RefusedRows
 
-__all__ = ["QuarantineFiles", "joined", "without"]
+__all__ = ["QuarantineFiles"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +74,7 @@ class QuarantineFiles:
         self,
         partition: PartitionVersion,
         kept: PartitionVersion,
-        rows: pa.Table,
+        rows: Staged,
         refused: RefusedRows,
         *,
         reason: str,
@@ -85,7 +84,7 @@ class QuarantineFiles:
         folder = self.places.quarantine_folder(partition.model, partition.key, partition.digest)
         if not folder.exists():
             with writing.new_folder(folder) as making:
-                parquet.write_table(rows, making / "data.parquet", compression="zstd")
+                rows.file.rename(making / "data.parquet")
                 parquet.write_table(
                     pa.table(
                         {
@@ -110,32 +109,14 @@ class QuarantineFiles:
         """The rows that wait."""
         return parquet.read_table(Path(held.uri) / "data.parquet", partitioning=None)
 
-    def refused_rows(self, held: Quarantined) -> RefusedRows | None:
-        """The place of each row in its partition, and why it waits; None where the whole partition does."""
-        file = Path(held.uri) / "reasons.parquet"
-        if not file.exists():
-            return None
-        said = parquet.read_table(file, partitioning=None)
+    def refused_rows(self, held: Quarantined) -> RefusedRows:
+        """The place of each row in its partition, and why it waits; where single rows do."""
+        said = parquet.read_table(Path(held.uri) / "reasons.parquet", partitioning=None)
         reasons = tuple(map(tuple, said["reasons"].to_pylist()))
         return RefusedRows(places=tuple(said["place"].to_pylist()), reasons=reasons, objections=held.objections)
 
     def _held(self, folder: Path) -> Quarantined:
         return _quarantined(writing.read_json(folder / "reason.json"), folder)
-
-
-def without(table: pa.Table, places: Sequence[int]) -> tuple[pa.Table, pa.Table]:
-    """The table without the rows at ``places``, and those rows; both in the table's order."""
-    refused = pc.is_in(pa.array(range(table.num_rows), pa.int64()), value_set=pa.array(places, pa.int64()))
-    return table.filter(pc.invert(refused)), table.filter(refused)
-
-
-def joined(kept: pa.Table, rows: pa.Table, places: Sequence[int]) -> pa.Table:
-    """The table that ``without`` parted."""
-    order = [-1] * (kept.num_rows + rows.num_rows)
-    for number, place in enumerate(sorted(places)):
-        order[place] = kept.num_rows + number
-    left = iter(range(kept.num_rows))
-    return pa.concat_tables([kept, rows]).take([next(left) if each < 0 else each for each in order])
 
 
 def _reason(model: str, key: str, digest: str, reason: str, objections: Sequence[str], now: datetime) -> dict[str, Any]:
