@@ -289,10 +289,14 @@ def test_a_check_that_died_after_its_quarantine_gives_the_same_answer_again(chec
     assert validator.asked == ["a"]
 
 
-def test_an_older_refused_partition_is_left_out_and_ends_nothing(check):
-    """It was taken in on the way; the run's own partition is what the run answers for."""
+def test_an_older_refused_partition_freezes_the_run(check):
+    """It is left out of the version, and nobody learns from the rest of its window while it waits."""
     checked = check(Prepared({"a": result(failed(), key="a")}), a=[0, 1], b=[1, 0])
-    assert checked.objections == ()
+    (objection,) = checked.objections
+    assert objection.startswith(
+        "partition a of diagnosis waits in quarantine since 2026-01-05 00:00 UTC: 1 expectation"
+    )
+    assert [each.key for each in checked.frozen] == ["a"]
     assert [each.key for each in checked.version.partitions] == ["b"]
     assert [each.key for each in checked.quarantined] == ["a"]
 
