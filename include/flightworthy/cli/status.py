@@ -11,6 +11,7 @@ from flightworthy.cli.answers import Answer, Exit, table, when
 from flightworthy.cli.history import healing_document
 from flightworthy.cli.known import all_models, known_model
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.trained_on import Tainted, tainted_releases
 from flightworthy.ledger import instant
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
         refusals = {model: _refusals(model, settings, store) for model in models}
         healings = {model: store.healings(model, limit=_LAST) for model in models}
         drills = {model: store.last_drill(model) for model in models}
+        tainted = {model: tainted_releases(row, settings, store) for model, row in rows.items()}
     finally:
         store.close()
     document = {
@@ -52,13 +54,15 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
                 "refusals": [each.document() for each in refusals[model]],
                 "healings": [healing_document(each) for each in healings[model]],
                 "drill": _drill_document(drills[model]),
+                "refused_later": [each.document() for each in tainted[model]],
             }
             for model, row in rows.items()
         ]
     }
     lately = [each for model in models for each in refusals[model]]
     last = [drill for drill in drills.values() if drill is not None]
-    return Answer(document=document, text=_text(rows, seen, lately, last), exit=Exit.DONE)
+    text = _text(rows, seen, lately, last) + _tainted_text([each for model in models for each in tainted[model]])
+    return Answer(document=document, text=text, exit=Exit.DONE)
 
 
 def _refusals(model: str, settings: Settings, store: ReleaseStore) -> list[_Refusal]:
@@ -133,6 +137,16 @@ def _text(
         lately = [(each.model, when(each.at), each.kind, each.what, each.reason) for each in refusals]
         told += "\n\n" + table(("REFUSED", "AT (UTC)", "HOW", "WHAT", "REASON"), lately)
     return told
+
+
+def _tainted_text(tainted: list[Tainted]) -> str:
+    if not tainted:
+        return ""
+    heads = ("TRAINED ON", "RELEASE", "WHICH IS", "REFUSED (UTC)", "REASON")
+    rows = [
+        (each.held.key, each.release, each.role, when(each.held.quarantined_at), each.held.reason) for each in tainted
+    ]
+    return "\n\n" + table(heads, rows)
 
 
 def _row(row: Deployment, seen: Observation | None) -> tuple[object, ...]:

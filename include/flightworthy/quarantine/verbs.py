@@ -5,7 +5,6 @@ Each is a remark in the ledger first and then done: whoever is killed in between
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -120,9 +119,9 @@ def _about(held: Quarantined) -> dict[str, Any]:
 
 
 def _tell(ledger: ReleaseStore, model: str, action: RemarkAction, about: Mapping[str, Any], cause: Cause) -> None:
-    body = json.dumps({"kind": "quarantine", **about}, sort_keys=True)
+    subject = f"partition {about['partition']} {about['digest']}"
     said = f"partition {about['partition']} ({about['digest'][:12]}): {cause.reason}"
-    remark(ledger, model, action, body=body, cause=replace(cause, reason=said))
+    remark(ledger, model, action, subject=subject, told=about, cause=replace(cause, reason=said))
 
 
 def _check_reason(model: str, cause: Cause) -> None:
