@@ -1,13 +1,16 @@
-"""``flightworthy status``: a row per model, and what was refused lately."""
+"""``flightworthy status``: a row per model, what was refused lately, and which arrivals are not done with."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flightworthy.cli.answers import Answer, Exit, table, when
+from flightworthy.cli.arrivals import HEADS, arrival_document, arrival_row
 from flightworthy.cli.history import healing_document
 from flightworthy.cli.known import all_models, known_model
 from flightworthy.cli.settings import Settings
@@ -15,11 +18,13 @@ from flightworthy.cli.trained_on import Tainted, tainted_releases
 from flightworthy.ledger import instant
 
 if TYPE_CHECKING:
+    from flightworthy.arrival import Arrival
     from flightworthy.release import Deployment, Drill, Observation, ReleaseStore
 
 __all__ = ["run"]
 
 _LAST = 5
+_FAILED_LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,7 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
         tainted = {model: tainted_releases(row, settings, store) for model, row in rows.items()}
     finally:
         store.close()
+    arrivals = _arrivals(models, settings)
     document = {
         "models": [
             {
@@ -55,6 +61,7 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
                 "healings": [healing_document(each) for each in healings[model]],
                 "drill": _drill_document(drills[model]),
                 "refused_later": [each.document() for each in tainted[model]],
+                "arrivals": [arrival_document(each) for each in arrivals[model]],
             }
             for model, row in rows.items()
         ]
@@ -62,7 +69,15 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     lately = [each for model in models for each in refusals[model]]
     last = [drill for drill in drills.values() if drill is not None]
     text = _text(rows, seen, lately, last) + _tainted_text([each for model in models for each in tainted[model]])
-    return Answer(document=document, text=text, exit=Exit.DONE)
+    return Answer(document=document, text=text + _arrived(arrivals), exit=Exit.DONE)
+
+
+def _arrivals(models: Sequence[str], settings: Settings) -> dict[str, list[Arrival]]:
+    """What waits, is with a run, or was with one that failed lately; of each model the newest."""
+    with closing(settings.arrivals()) as store:
+        failed = store.failed(since=datetime.now(UTC) - _FAILED_LATELY)
+        found = [*failed, *store.taken(), *store.waiting()]
+    return {model: [each for each in found if each.model == model][-_LAST:] for model in models}
 
 
 def _refusals(model: str, settings: Settings, store: ReleaseStore) -> list[_Refusal]:
@@ -147,6 +162,11 @@ def _tainted_text(tainted: list[Tainted]) -> str:
         (each.held.key, each.release, each.role, when(each.held.quarantined_at), each.held.reason) for each in tainted
     ]
     return "\n\n" + table(heads, rows)
+
+
+def _arrived(arrivals: Mapping[str, Sequence[Arrival]]) -> str:
+    told = [(model, *arrival_row(each)) for model, found in arrivals.items() for each in found]
+    return f"\n\n{table(('ARRIVED', *HEADS), told)}" if told else ""
 
 
 def _row(row: Deployment, seen: Observation | None) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ from flightworthy.errors import LedgerBroken
 RemarkAction = Literal["waived", "discarded", "held"]
 """About a model's data: what was refused is taken back in, is given up; what had passed is refused."""
 
-Action = Literal["proposed", "shadowed", "advanced", "promoted", "withdrawn", "returning", "rolled_back"] | RemarkAction
+Action = Literal["proposed", "shadowed", "advanced", "promoted", "withdrawn", "returning", "rolled_back", RemarkAction]
 
 GENESIS = "0" * 64
 """The ``previous_hash`` of the first entry."""
