@@ -15,6 +15,7 @@ from flightworthy.adapters.gx_suites import GxSuites
 from flightworthy.adapters.partition_counts import DuckdbCounts
 from flightworthy.dataset import Ingested, ingest
 from flightworthy.expectations import Checked, Expectation, Instruments, Suite, check_expectations
+from flightworthy.known import Ask
 from flightworthy.partition import SourceFile
 from tests.training_material import make_spec
 
@@ -79,7 +80,8 @@ class House:
         return DatasetFiles(root=self.folder / "datasets")
 
     def ingest(self, key: str | None = None) -> Ingested:
-        return ingest(self.source, self.store, model=MODEL, key=key, window=SPEC.dataset.window, now=self.now)
+        ask = Ask(model=MODEL, key=key, window=SPEC.dataset.window, as_of=None, known_since=None)
+        return ingest(self.source, self.store, ask, now=self.now)
 
     def check(self, taken: Ingested, suite: Suite | None = None) -> Checked:
         return check_expectations(

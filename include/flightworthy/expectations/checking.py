@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from flightworthy.dataset import DatasetVersion, PartitionVersion, version_of
+from flightworthy.dataset import DatasetVersion, PartitionVersion
 from flightworthy.expectations.comparing import asked_of, compare, times_of
 from flightworthy.expectations.instruments import CheckedStore, Instruments
 from flightworthy.expectations.parting import asking, refused_rows, too_few
@@ -64,9 +65,8 @@ def check_expectations(
         else:
             check.look(partition if known is None else store.go_on(known, now=now))
     refused = freezing(store.refused(version.model), version, window=spec.dataset.window)
-    left = version_of(version.model, version.as_of, check.passed, window=len(version.partitions) or 1)
-    store.record(left)
-    return Checked(
+    left = _left(store, version, check.passed)
+    checked = Checked(
         version=left,
         results=tuple(check.results),
         quarantined=tuple(check.quarantined),
@@ -74,6 +74,9 @@ def check_expectations(
         frozen=tuple(each for each in refused if each.key != version.as_of),
         one_class=_one_class(store, left, spec.target),
     )
+    if not checked.objections:
+        store.settle(version, left)
+    return checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,3 +177,21 @@ def _refuse(store: CheckedStore, partition: PartitionVersion, result: SuiteResul
     more = f"; and {len(objections) - 3} more" if len(objections) > 3 else ""
     reason = f"{failed} of {result.checked} not met: {'; '.join(objections[:3])}{more}"
     return store.quarantine(partition, reason=reason, objections=objections, now=now)
+
+
+def _left(store: CheckedStore, version: DatasetVersion, passed: Sequence[PartitionVersion]) -> DatasetVersion:
+    """What is left of a version; where rows were set aside, others of a partition are unknown yet than of the whole."""
+    cutoff = version.cutoff
+    if cutoff is not None:
+        asked = {each.digest for each in version.partitions}
+        counts = {
+            each.digest: cutoff.unknown.get(each.digest, 0)
+            if each.digest in asked
+            else store.unknown_rows(each, cutoff.known_since, by=cutoff.by)
+            for each in passed
+        }
+        unknown = {digest: count for digest, count in counts.items() if count}
+        cutoff = replace(cutoff, unknown=unknown) if unknown else None
+    left = replace(version, partitions=tuple(passed), cutoff=cutoff)
+    store.record(left)
+    return left

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from flightworthy.dataset import DatasetVersion, PartitionVersion
 from flightworthy.expectations.comparing import PartitionCounter
 from flightworthy.expectations.suite import Engine, Expectation, SuiteResult
+from flightworthy.known import KnownSince
 from flightworthy.quarantine import Quarantined, RefusedRows
 
 __all__ = ["CheckedStore", "Instruments", "StoredRows", "Validator"]
@@ -84,7 +85,12 @@ class CheckedStore(Protocol):
 
     def go_on(self, held: Quarantined, *, now: datetime) -> PartitionVersion: ...
 
+    def unknown_rows(self, partition: PartitionVersion, known_since: KnownSince, *, by: datetime) -> int: ...
+
     def record(self, version: DatasetVersion) -> None: ...
+
+    def settle(self, version: DatasetVersion, left: DatasetVersion) -> None:
+        """Whoever asked and got ``version`` gets from now on what its check ``left`` of it. Idempotent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
