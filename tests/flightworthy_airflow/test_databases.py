@@ -9,7 +9,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flightworthy.spec import Source
-from flightworthy_airflow.hooks.sources import database_of, listing
+from flightworthy_airflow.hooks.databases import database_of
+from flightworthy_airflow.hooks.sources import listing
 from tests.flightworthy_airflow.conftest import MONDAY, NEXT_MONDAY, Line, run_of
 from tests.postgres import Postgres
 from tests.training_material import make_frame
@@ -49,7 +50,7 @@ def test_the_line_takes_a_week_out_of_a_database_as_of_its_end(line: Line, monke
 def test_a_connection_that_is_not_there_is_named(line: Line) -> None:
     """With how to add it."""
     line.say(source=SOURCE)
-    with pytest.raises(AirflowFailException, match=r"Airflow has no such connection.*AIRFLOW_CONN_WAREHOUSE"):
+    with pytest.raises(AirflowFailException, match=r"'warehouse': there is no such connection"):
         line.ingest(run_of("scheduled"))
 
 

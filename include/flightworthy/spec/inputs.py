@@ -125,6 +125,8 @@ class Source(Section):
     """Where ``uri`` is ``sql``: the table, with its schema before a dot."""
     query: Annotated[str, Field(min_length=1)] | None = None
     """Where ``uri`` is ``sql``: a SELECT instead of a table."""
+    member: Annotated[str, Field(min_length=1)] | None = None
+    """Which file of a .zip that holds several; ``*`` stands for any part of a name."""
     missing: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(sequence_of)] = ()
     """Texts that stand for a missing value, beside the empty cell."""
     event_time: EventTime | None = None
@@ -138,6 +140,11 @@ class Source(Section):
     def is_sql(self) -> bool:
         """Whether partitions are rows of a database."""
         return self.uri == _SQL
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a new partition can be told without reading what is in it."""
+        return self.event_time is None or self.is_sql
 
     @property
     def rows_known_since(self) -> Known | None:
@@ -164,6 +171,8 @@ def _about_sql(source: Source) -> Iterator[tuple[tuple[str | int, ...], str]]:
         yield ("event_time",), "must name one column, of dates or instants; written as text it must be ISO 8601"
     if source.complete.named is not None:
         yield ("complete",), "must be settled, since a table has no files"
+    if source.member is not None:
+        yield ("member",), "is for a uri that ends in .zip"
     if source.missing:
         yield ("missing",), "is for files; in a database NULL is missing, or write CASE in a query"
 
@@ -172,6 +181,8 @@ def _about_file(source: Source) -> Iterator[tuple[tuple[str | int, ...], str]]:
     picked = source.event_time is not None
     for sentence in _about_uri(source.uri, picked=picked):
         yield ("uri",), sentence
+    if source.member is not None and not source.uri.endswith(".zip"):
+        yield ("member",), "is for a uri that ends in .zip"
     if why := _about_complete(source.uri, source.complete, picked=picked):
         yield ("complete",), why
     if source.event_time is not None and source.event_time.format is None:

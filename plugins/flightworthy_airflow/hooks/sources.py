@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
-
-from flightworthy.errors import SpecError
+from flightworthy.errors import Refused, Unavailable
+from flightworthy_airflow.hooks.databases import database_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from sqlalchemy import Engine
 
     from flightworthy.adapters.partition_files import PartitionFiles, Progress
     from flightworthy.adapters.partition_files.sql_source import PartitionTable
@@ -20,65 +16,84 @@ if TYPE_CHECKING:
     from flightworthy.partition import SourceFile
     from flightworthy.spec import Source, Spec
 
-__all__ = ["database_of", "listing", "source_of", "wholeness_of"]
+__all__ = ["listing", "source_of", "wholeness_of"]
+
+_MOUNTED: dict[tuple[str, str], Any] = {}
+"""File systems by scheme and connection: a watcher looks every second, and signing in takes longer than looking."""
 
 
 def listing(source: Source) -> tuple[SourceFile, ...]:
     """Every landed file by partition key. Blocks; call it from a thread."""
     from flightworthy.adapters.partition_files.listing import Landing
-    from flightworthy.adapters.partition_files.sql_source import PartitionTable
 
     if source.is_sql:
+        from flightworthy.adapters.partition_files.sql_source import PartitionTable
+
         return PartitionTable(source=source, types={}, engine=database_of(source)).files()
-    return Landing.of(source).files()
+    try:
+        return Landing.of(source, _files_at(source)).files()
+    except Unavailable:
+        # Its key may have been rotated: the next look asks for the connection again.
+        _MOUNTED.pop(_mount(source), None)
+        raise
 
 
 def wholeness_of(source: Source) -> Wholeness:
     """Who says whether a partition is all there, by its marker or manifest."""
     from flightworthy.adapters.partition_files.wholeness import Wholeness
 
-    return Wholeness.of(source)
+    return Wholeness.of(source, _files_at(source))
 
 
 def source_of(spec: Spec, *, progress: Callable[[Progress], None]) -> PartitionFiles | PartitionTable:
     """The model's source, typed as its spec says; ``progress`` is told now and then how far a long reading is."""
     from flightworthy.adapters.partition_files import PartitionFiles
 
-    if spec.source.is_sql:
+    source = spec.source
+    if source.is_sql:
         from flightworthy.adapters.partition_files.sql_source import PartitionTable
 
-        return PartitionTable.of(spec, database_of(spec.source))
+        return PartitionTable.of(spec, database_of(source))
+    files_at = None if source.conn_id is None else _mounted(source.conn_id, _mount(source)[0])
+    return PartitionFiles.of(spec, files_at=files_at, progress=progress)
 
-    return PartitionFiles.of(spec, progress=progress)
+
+def _mount(source: Source) -> tuple[str, str]:
+    scheme, found, _ = source.uri.partition("://")
+    return (scheme if found else "file"), source.conn_id or ""
 
 
-def database_of(source: Source) -> Engine:
-    """An engine for the database of the source's connection, which keeps no connection open.
+def _files_at(source: Source) -> Any:
+    """The file system of the source's connection, as Airflow's provider for it builds it; None without a connection.
 
-    Its type is SQLAlchemy's name of the dialect, with a driver if need be (``postgresql+psycopg2``); of SQLite its host
-    is the file; what its extra says goes to the driver. Raises SpecError where there is no such connection.
+    Raises `Refused` where there is no such connection or provider.
     """
-    import sqlalchemy as sa
-    from sqlalchemy.pool import NullPool
+    if source.conn_id is None:
+        return None
+    mount = _mount(source)
+    if mount not in _MOUNTED:
+        _MOUNTED[mount] = _mounted(source.conn_id, mount[0])
+    return _MOUNTED[mount]
 
+
+def _mounted(conn_id: str, scheme: str) -> Any:
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+    from airflow.sdk.io import get_fs, has_fs
+
+    if not has_fs(scheme):
+        raise Refused(
+            f"source.conn_id={conn_id!r}: Airflow has no file system for {scheme}://. Install the provider that brings "
+            "one, or leave conn_id out and give the storage library its credentials in the environment.",
+            conn_id=conn_id,
+            scheme=scheme,
+        )
     try:
-        told = BaseHook.get_connection(source.conn_id or "")
-    except AirflowNotFoundException:
-        raise SpecError(
-            f"source.conn_id={source.conn_id}: Airflow has no such connection. Add it (Admin, Connections), or set "
-            f"AIRFLOW_CONN_{(source.conn_id or '').upper()}",
-            key="source.conn_id",
-            conn_id=source.conn_id,
-        ) from None
-    kind = told.conn_type or ""
-    is_file = kind.startswith("sqlite")
-    url = sa.URL.create(
-        {"postgres": "postgresql+psycopg2"}.get(kind, kind),
-        username=told.login or None,
-        password=told.password or None,
-        host=None if is_file else told.host or None,
-        port=told.port or None,
-        database=told.schema or (told.host if is_file else None) or None,
-        query={name: str(value) for name, value in told.extra_dejson.items()},
-    )
-    return sa.create_engine(url, poolclass=NullPool, hide_parameters=True)
+        # Amazon's provider takes a connection that is not there for one that says nothing, and signs in as nobody.
+        BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        raise Refused(
+            f"source.conn_id={conn_id!r}: there is no such connection. Add it in Airflow, under Admin, Connections.",
+            conn_id=conn_id,
+        ) from error
+    return get_fs(scheme, conn_id)
