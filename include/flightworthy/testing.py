@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from flightworthy.arrival import Announcement, Arrival, Kind, NewData, Outcome, RunName
+from flightworthy.arrival import Announcement, Arrival, NewData, Outcome, RunName
 from flightworthy.artifact import seal, verify
 from flightworthy.errors import ReleaseRefused
 from flightworthy.ledger import GENESIS, Draft, Entry, chain
@@ -187,6 +187,13 @@ class MemoryReleases:
             self.entries.append(chain(entry, seq=len(self.entries) + 1, previous_hash=self.head()))
         return after
 
+    def remark(self, entry: Draft) -> Entry:
+        with self._one_at_a_time:
+            lowest = min((known.generation for known in self.entries if known.model == entry.model), default=0)
+            numbered = replace(entry, generation=min(lowest, 0) - 1)
+            self.entries.append(chain(numbered, seq=len(self.entries) + 1, previous_hash=self.head()))
+            return self.entries[-1]
+
     def history(self, model: str | None = None) -> list[Entry]:
         return [entry for entry in self.entries if model in (None, entry.model)]
 
@@ -277,11 +284,7 @@ class MemoryArrivals:
             self.kept.setdefault((each.model, each.key, each.digest), each)
 
     def waiting(self) -> list[Arrival]:
-        return [
-            each
-            for each in self._ordered()
-            if each.kind is Kind.FRESH and each.run is None and each.considered_at is None
-        ]
+        return [each for each in self._ordered() if each.kind.wakes and each.run is None and each.considered_at is None]
 
     def taken(self) -> list[Arrival]:
         return [each for each in self._ordered() if each.run is not None and each.considered_at is None]

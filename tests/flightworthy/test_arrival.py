@@ -51,6 +51,16 @@ def test_all_that_wait_are_announced_together_where_the_latest_is_asked_for() ->
     assert announced.keys == (MONDAY, NEXT_MONDAY)
 
 
+def test_what_lands_while_a_run_is_on_its_way_is_not_announced_too() -> None:
+    """The run will find it waiting; a second event would wake a run that has nothing to do."""
+    announced, landed = seen(announced_at=NOW, announcements=1), seen(NEXT_MONDAY)
+
+    assert told(announced, landed, new_data="latest") is None
+    later = told(announced, landed, new_data="latest", after=timedelta(seconds=30))
+    assert later.keys == (MONDAY, NEXT_MONDAY)
+    assert told(landed, new_data="latest").keys == (NEXT_MONDAY,)
+
+
 def test_an_announcement_for_which_no_run_came_is_lost_and_made_again() -> None:
     """Twice as patiently each time, since a paused DAG drops them all; and no more rarely than every five minutes."""
     once, often = seen(announced_at=NOW, announcements=1), seen(announced_at=NOW, announcements=40)
@@ -83,6 +93,19 @@ def test_a_look_says_of_each_key_whether_it_wakes_a_deployment() -> None:
         "2025-12-22": Kind.LATE, "2025-12-29": Kind.REVISED, MONDAY: Kind.LATE, NEXT_MONDAY: Kind.FRESH,
     }  # fmt: skip
     assert {each.digest for each in found} == set(look.known.values())
+
+
+def test_what_comes_late_or_revised_within_the_window_wakes_where_the_spec_says_so() -> None:
+    """Of the two newest partitions here; what nobody would learn from wakes nobody."""
+    keys = ("2025-12-15", "2025-12-22", "2025-12-29", MONDAY)
+    look = Arrivals(
+        fresh=(), late=("2025-12-22", "2025-12-29"), revised=("2025-12-15", MONDAY), unsettled=(),
+        known={key: f"d {key}" for key in keys},
+    )  # fmt: skip
+
+    found = arrived(look, model="churn", first="", at=NOW, retrained_window=2)
+
+    assert [each.kind for each in found] == [Kind.REVISED, Kind.LATE, Kind.CORRECTED, Kind.CORRECTED]
 
 
 def test_a_run_gets_what_waits_whatever_its_event_named() -> None:

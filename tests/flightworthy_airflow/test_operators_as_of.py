@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
+from flightworthy.arrival import Arrival, Kind
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.hooks.workshop import frames_of
 from flightworthy_airflow.references import DatasetReference, unpack
-from tests.flightworthy_airflow.conftest import MODEL, MONDAY, NEXT_MONDAY, SPEC, Line, by_hand, run_of
+from tests.flightworthy_airflow.conftest import MODEL, MONDAY, NEXT_MONDAY, SPEC, Line, by_hand, run_of, woken_by
 
 EARLIER = "2025-12-29"
 
@@ -43,6 +45,20 @@ def test_a_backfill_trains_on_the_same_bytes_after_revisions_and_late_data(line:
         pd.testing.assert_frame_equal(then, now)
     assert line.train(backfill, again)["run_id"] == trained["run_id"]
     assert line.train(by_hand(), live)["run_id"] != trained["run_id"]
+
+
+def test_a_correction_that_wakes_a_deployment_is_learnt_from_with_all_that_came_after_it(line: Line) -> None:
+    """The run is that of the newest partition, as of now."""
+    line.land(MONDAY)
+    line.land(NEXT_MONDAY, seed=6)
+    line.ingest(by_hand())
+    line.land(MONDAY, seed=9, rows=250)
+    seen = Arrival(model=MODEL, key=MONDAY, digest="d2", kind=Kind.CORRECTED, seen_at=datetime.now(UTC))
+    line.arrivals.note([seen])
+
+    taken = line.ingest(woken_by(MONDAY, run_id="run-2"))
+
+    assert (taken["partition"], taken["rows"], taken["intent"]) == (NEXT_MONDAY, 490, "new_data")
 
 
 def test_nobody_learns_from_a_label_before_it_has_matured(line: Line) -> None:

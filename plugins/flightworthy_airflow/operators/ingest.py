@@ -101,14 +101,16 @@ class IngestOperator(BaseOperator):
     @staticmethod
     def _key(hook: FlightworthyHook, spec: Spec, run: Run) -> str | None:
         """Whose partition the run is for; None for the newest there is."""
-        from flightworthy.arrival import RunName
+        from flightworthy.arrival import Kind, RunName
         from flightworthy.partition import key_of
         from flightworthy_airflow.hooks.arrivals import own_arrival
 
         if run.intent is Intent.NEW_DATA:
             # Taken before it is read: whoever comes later sees it taken, and a retry finds it again.
             name = RunName(dag_id=run.dag_id, run_id=run.run_id)
-            return own_arrival(hook, spec, run=name, named=run.named).key
+            own = own_arrival(hook, spec, run=name, named=run.named)
+            # A correction is learnt from with all that came after it.
+            return None if own.kind is Kind.CORRECTED else own.key
         if run.interval_start is not None:
             return key_of(run.interval_start, spec.source.partition)
         return run.partition

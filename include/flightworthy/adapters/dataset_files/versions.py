@@ -16,7 +16,7 @@ from flightworthy.dataset import DatasetVersion, PartitionVersion
 from flightworthy.errors import ArtifactRefused
 from flightworthy.known import Ask, Cutoff, KnownSince
 
-__all__ = ["answer", "answered", "read", "record", "recorded", "settle"]
+__all__ = ["answer", "answered", "is_recorded", "read", "record", "settle"]
 
 
 def record(folder: Path, version: DatasetVersion) -> None:
@@ -42,21 +42,20 @@ def record(folder: Path, version: DatasetVersion) -> None:
 
 def read(folder: Path, model: str, digest: str) -> DatasetVersion:
     """A recorded version by its digest, or the first twelve characters of it. Raises ArtifactRefused."""
-    said = writing.read_json(_file(folder, digest), default=None)
-    if said is None or not said["digest"].startswith(digest):
+    if not is_recorded(folder, digest):
         raise ArtifactRefused(
             f"{model} has no dataset version {digest[:12]}: {_file(folder, digest)} is missing or another's. "
             "Run ingest again; it names the versions it makes.",
             model=model,
             digest=digest,
         )
-    return _version(model, said)
+    return _version(model, writing.read_json(_file(folder, digest)))
 
 
-def recorded(folder: Path, model: str) -> list[DatasetVersion]:
-    """All of them."""
-    files = sorted((folder / "versions").glob("*.json"))
-    return [_version(model, writing.read_json(file)) for file in files]
+def is_recorded(folder: Path, digest: str) -> bool:
+    """Whether `read` finds it."""
+    said = writing.read_json(_file(folder, digest), default=None)
+    return said is not None and said["digest"].startswith(digest)
 
 
 def answer(folder: Path, ask: Ask, version: DatasetVersion) -> None:

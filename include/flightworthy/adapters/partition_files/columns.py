@@ -7,6 +7,7 @@ cells alone, never on where a batch begins.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -97,10 +98,11 @@ class _Typing:
         return column
 
     def _look_for_odd(self, cells: Cells, name: str, column: pa.Array) -> None:
-        finite = pc.all(pc.is_finite(column)).as_py() is not False
-        if not finite and name not in self._odd:
-            odd = pc.fill_null(pc.invert(pc.is_finite(column)), False)
-            self._odd[name] = (cells, int(np.flatnonzero(odd.to_numpy(zero_copy_only=False))[0]))
+        # A sum is finite only if all of its parts are, and costs a fraction of asking each.
+        if name not in self._odd and not math.isfinite(pc.sum(column).as_py() or 0.0):
+            odd = np.flatnonzero(pc.fill_null(pc.invert(pc.is_finite(column)), False).to_numpy(zero_copy_only=False))
+            if len(odd):
+                self._odd[name] = (cells, int(odd[0]))
 
 
 def _candidates_of(cells: Cells, name: str, kind: str | None) -> tuple[Candidate, ...]:

@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -24,7 +24,7 @@ from flightworthy.adapters.partition_files.unpacking import LandedFile
 
 __all__ = ["cells"]
 
-BLOCK: Final = 8 * 1024**2
+BLOCK: Final = 4 * 1024**2
 """Bytes that are parsed together. A row is never longer."""
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -53,7 +53,7 @@ def _line_of(file: LandedFile, row: int) -> int:
 
 
 def _parsed(file: LandedFile, names: list[str], missing: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
-    watched = _Watched(file.unpacked(), file.uri)
+    watched = _Watched(file)
     options = {
         "read_options": arrow_csv.ReadOptions(block_size=BLOCK),
         "parse_options": arrow_csv.ParseOptions(newlines_in_values=True),
@@ -63,7 +63,9 @@ def _parsed(file: LandedFile, names: list[str], missing: tuple[str, ...]) -> Ite
     }
     try:
         with arrow_csv.open_csv(pa.PythonFile(watched, "r"), **options) as reader:
-            yield from reader
+            for place, batch in enumerate(reader):
+                file.taken = watched.shares[min(place, len(watched.shares) - 1)]
+                yield batch
     finally:
         # A thread of pyarrow's reads ahead, also after an error; nobody else could read the file.
         watched.stop()
@@ -98,10 +100,12 @@ def _check_names(names: list[str], file: LandedFile) -> None:
 class _Watched(io.RawIOBase):
     """The bytes as pyarrow takes them; a NUL byte is refused, and quotes are counted."""
 
-    def __init__(self, stream: Any, uri: str) -> None:
+    def __init__(self, file: LandedFile) -> None:
         super().__init__()
-        self._stream, self._uri = stream, uri
+        self._stream, self._file = file.unpacked(), file
         self._lines = 1
+        self.shares: list[float] = []
+        """How much of the file was read after each block; pyarrow reads some of them ahead."""
         self._reading = threading.Lock()
         self._stopped = False
         self.quotes = 0
@@ -122,8 +126,12 @@ class _Watched(io.RawIOBase):
         if (at := chunk.find(b"\0")) >= 0:
             line = self._lines + chunk.count(b"\n", 0, at)
             raise refused(
-                self._uri, f"holds a NUL byte in line {line}", "It is damaged, or not text; export it again.", line=line
+                self._file.uri,
+                f"holds a NUL byte in line {line}",
+                "It is damaged, or not text; export it again.",
+                line=line,
             )
+        self.shares.append(self._file.position())
         self._lines += chunk.count(b"\n")
         self.quotes += chunk.count(b'"')
         return chunk

@@ -18,7 +18,7 @@ from flightworthy.errors import PartitionRefused
 
 __all__ = ["cells"]
 
-_LONGEST: Final = 8 * 1024**2
+_LONGEST: Final = 4 * 1024**2
 """Bytes of a line."""
 _ROWS: Final = 2**14
 _BYTES: Final = 16 * 1024**2

@@ -16,8 +16,7 @@ __all__ = ["allows", "candidates"]
 _INTEGER = r"^-?(0|[1-9][0-9]*)$"
 _EXACT = 15
 """Digits that a float holds, whatever they are."""
-_ZERO, _MINUS, _PLUS = b"0-+"
-_DIGITS = np.frombuffer(b"0123456789", np.uint8)
+_ZERO, _MINUS, _PLUS = (np.uint8(byte) for byte in b"0-+")
 
 
 def candidates(kind: str | None, *, says_types: bool) -> tuple[Callable[[pa.Array], pa.Array | None], ...]:
@@ -74,9 +73,13 @@ def _whole(cells: pa.Array, kind: pa.DataType) -> pa.Array | None:
         return None
     # pyarrow reads 007 and 0x10 too: nothing may stand behind a leading zero.
     first, length = _starts(cells, 0)
-    second, _ = _starts(cells, 1)
-    padded = ((first == _ZERO) & (length > 1)) | ((first == _MINUS) & (second == _ZERO) & (length > 2))
-    return None if padded.any() else column
+    if ((first == _ZERO) & (length > 1)).any():
+        return None
+    if (negative := first == _MINUS).any():
+        second, _ = _starts(cells, 1)
+        if (negative & (second == _ZERO) & (length > 2)).any():
+            return None
+    return column
 
 
 def _number(cells: pa.Array) -> pa.Array | None:
@@ -89,19 +92,23 @@ def _unrounded(cells: pa.Array) -> pa.Array | None:
     if column is None:
         return None
     first, length = _starts(cells, 0)
-    signed = (first == _MINUS) | (first == _PLUS)
     second, _ = _starts(cells, 1)
-    if (first == _ZERO).any() and (np.isin(second, _DIGITS) & (first == _ZERO)).any():
+    if ((first == _ZERO) & _is_digit(second)).any():
         return None
-    if signed.any():
+    if (signed := (first == _MINUS) | (first == _PLUS)).any():
         third, _ = _starts(cells, 2)
-        if (signed & (second == _ZERO) & np.isin(third, _DIGITS)).any():
+        if (signed & (second == _ZERO) & _is_digit(third)).any():
             return None
     if (length > _EXACT).any():
         long = cells.filter(pa.array(length > _EXACT))
         if pc.any(pc.match_substring_regex(long, _INTEGER)).as_py():
             return None
     return column
+
+
+def _is_digit(byte: np.ndarray) -> np.ndarray:
+    found: np.ndarray = (byte - _ZERO) < 10
+    return found
 
 
 def _starts(cells: pa.Array, place: int) -> tuple[np.ndarray, np.ndarray]:
