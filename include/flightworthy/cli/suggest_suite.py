@@ -61,6 +61,14 @@ def _taken_in(spec: Spec, folder: Path, partitions: int) -> DatasetFiles:
     from flightworthy.dataset import ingest
     from flightworthy.known import Ask
 
+    if spec.source.conn_id is not None:
+        raise Refused(
+            f"nothing of {spec.model} was taken in yet, and its source is known by the Airflow connection "
+            f"{spec.source.conn_id} alone, which the command line does not ask. Let a run take its partitions in (with "
+            "an empty suite, `expectations: []`), and ask again",
+            model=spec.model,
+            conn_id=spec.source.conn_id,
+        )
     store = DatasetFiles(root=folder)
     ask = Ask(model=spec.model, key=None, window=partitions, as_of=None, known_since=None)
     ingest(PartitionFiles.of(spec), store, ask, now=datetime.now(UTC))

@@ -121,6 +121,16 @@ def test_a_file_that_is_there_is_left_alone(call: Call, house: House, shop: Data
     assert (tmp_path / "suite.yaml").read_text() == "mine"
 
 
+def test_a_source_that_only_airflow_can_open_must_have_been_taken_in(call: Call, house: House) -> None:
+    """The command line asks no connections; it says what to do instead."""
+    (house.models / "shop").mkdir()
+    source = {"uri": "s3://bucket/{partition}.csv", "partition": "%Y-%m-%d", "conn_id": "lake"}
+    said = make_spec(source=source).model_dump(mode="json", exclude_unset=True, exclude={"folder"})
+    (house.models / "shop" / "model.yaml").write_text(yaml.safe_dump(said))
+    told = call("suggest-suite", "shop")
+    assert (told.code, "the Airflow connection lake alone" in told.err) == (1, True)
+
+
 @pytest.mark.skipif(not CLAIMS.is_file(), reason="FLIGHTWORTHY_DATA_DIR has no vehicle_claims.csv")
 def test_real_claims_that_nobody_took_in_yet_are_read_from_their_source(
     call: Call, house: House, tmp_path: Path
