@@ -70,7 +70,11 @@ def test_a_suite_reads_like_one_of_great_expectations(suite):
             "expectations: []\nrow: 1\n",
             "suite.yaml:2: row: unknown key; known are engine, rows, comparisons, other_columns",
         ),
-        ("engine: spark\nexpectations: []\n", "suite.yaml:1: engine=spark: must be duckdb or pandas"),
+        ("engine: polars\nexpectations: []\n", "suite.yaml:1: engine=polars: must be duckdb or pandas or spark"),
+        (
+            "expectations:\n - {type: expect_table_row_count_to_equal, kwargs: {value: 1, row_condition: a > 1}}\n",
+            "kwargs.row_condition=a > 1: is in one engine's own language",
+        ),
         (
             "expectations: []\ncomparisons: {drift: {}}\n",
             "comparisons.drift: unknown comparison; known are distribution",
