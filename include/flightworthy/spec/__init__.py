@@ -1,6 +1,6 @@
 """What model.yaml says, as types: a model's standing order. Files are read by ``flightworthy.adapters.spec_files``."""
 
-from flightworthy.spec.inputs import Complete, Dataset, EventTime, Feature, Schedule, Source
+from flightworthy.spec.inputs import Complete, Dataset, EventTime, Feature, KnownSince, Schedule, Source
 from flightworthy.spec.sections import (
     LOWER_IS_BETTER,
     METRICS,
@@ -28,6 +28,7 @@ __all__ = [
     "EventTime",
     "Feature",
     "Gate",
+    "KnownSince",
     "ReleasePlan",
     "Requests",
     "Retention",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,7 @@ class Places:
     verifying_keys: tuple[Path, ...] = ()
     base_image: str | None = None
     spark_master: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, extra: dict[str, Any]) -> Places:
@@ -50,6 +51,7 @@ class Places:
             verifying_keys=_paths(_said(extra, "verifying_key")),
             base_image=_said(extra, "base_image") or None,
             spark_master=_said(extra, "spark_master") or None,
+            webhook_secret=_said(extra, "webhook_secret") or None,
         )
 
 
@@ -64,7 +66,7 @@ def _paths(said: str) -> tuple[Path, ...]:
 class FlightworthyHook(BaseHook):
     """Connection ``flightworthy_default``: extra ``{"home": …, "database": …, "models": …}``, each optional.
 
-    So are ``signing_key``, ``verifying_key`` (paths), ``base_image`` and ``spark_master``.
+    So are ``signing_key``, ``verifying_key`` (paths), ``base_image``, ``spark_master`` and ``webhook_secret``.
     """
 
     conn_name_attr = "conn_id"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flightworthy.adapters.partition_files import PartitionFiles
+    from collections.abc import Callable
+
+    from flightworthy.adapters.partition_files import PartitionFiles, Progress
     from flightworthy.adapters.partition_files.wholeness import Wholeness
     from flightworthy.partition import SourceFile
     from flightworthy.spec import Source, Spec
@@ -27,8 +29,8 @@ def wholeness_of(source: Source) -> Wholeness:
     return Wholeness.of(source)
 
 
-def source_of(spec: Spec) -> PartitionFiles:
-    """The model's source, typed as its spec says."""
+def source_of(spec: Spec, *, progress: Callable[[Progress], None]) -> PartitionFiles:
+    """The model's source, typed as its spec says; ``progress`` is told now and then how far a long reading is."""
     from flightworthy.adapters.partition_files import PartitionFiles
 
-    return PartitionFiles.of(spec)
+    return PartitionFiles.of(spec, progress=progress)
