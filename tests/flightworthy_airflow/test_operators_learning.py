@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -159,7 +160,9 @@ def test_the_same_backfill_again_does_nothing_at_all(line: Line, monkeypatch: py
     assert len(line.registry.kept) == 1
 
 
-@pytest.mark.parametrize("changed", ["code", "spec", "parameters", "lock", "the version is gone", "other interval"])
+@pytest.mark.parametrize(
+    "changed", ["code", "spec", "parameters", "lock", "the version is gone", "other interval", "no answer"]
+)
 def test_a_backfill_is_done_again_where_something_differs(line: Line, changed: str) -> None:
     """Whatever decides a result; and a version that was thrown away is made anew."""
     line.land()
@@ -176,6 +179,8 @@ def test_a_backfill_is_done_again_where_something_differs(line: Line, changed: s
         (line.models.parent / "requirements.lock").write_text("numpy==1.0\n")
     elif changed == "the version is gone":
         line.registry.kept.clear()
+    elif changed == "no answer":
+        shutil.rmtree(line.home / "datasets" / MODEL / "asks")
     else:
         asked = run_of("backfill", at=NEXT_MONDAY)
 

@@ -120,6 +120,8 @@ class Source(Section):
     """The partition key of a data interval: its start, as ``strftime`` writes it."""
     conn_id: Annotated[str, Field(min_length=1)] | None = None
     """The Airflow connection whose file system it is in; None: the one that the URL and the environment name."""
+    member: Annotated[str, Field(min_length=1)] | None = None
+    """Which file of a .zip that holds several; ``*`` stands for any part of a name."""
     missing: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Texts that stand for a missing value, beside the empty cell."""
     event_time: EventTime | None = None
@@ -130,6 +132,11 @@ class Source(Section):
     """Present where rows become known after their partition, or one by one; a run learns from none before."""
 
     @property
+    def is_watched(self) -> bool:
+        """Whether a new partition can be told without reading what is in it."""
+        return self.event_time is None
+
+    @property
     def rows_known_since(self) -> Known | None:
         """``known_since`` as the domain takes it."""
         said = self.known_since
@@ -138,6 +145,8 @@ class Source(Section):
     @model_validator(mode="after")
     def _name_the_partition(self) -> Source:
         found = [(("uri",), sentence) for sentence in _about_uri(self.uri, picked=self.event_time is not None)]
+        if self.member is not None and not self.uri.endswith(".zip"):
+            found.append((("member",), "is for a uri that ends in .zip"))
         if sentence := _about_pattern(self.partition):
             found.append((("partition",), sentence))
         if sentence := _about_complete(self.uri, self.complete, picked=self.event_time is not None):

@@ -5,6 +5,7 @@ The context is ephemeral, so that nothing has to be set up.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from great_expectations.expectations.expectation_configuration import Expectatio
 from great_expectations.expectations.metadata_types import FailureSeverity
 
 from flightworthy.adapters.gx_suites.disagreements import disagreement
-from flightworthy.adapters.gx_suites.pages import context_of, write_page
+from flightworthy.adapters.gx_suites.pages import add_comparisons, context_of, write_page
 from flightworthy.adapters.gx_suites.parquet_columns import Column, columns_of
 from flightworthy.adapters.gx_suites.results import absent, failure, untold
 from flightworthy.errors import SpecError
@@ -90,6 +91,26 @@ class GxSuites:
             failures=tuple(sorted(failures, key=lambda each: order.index(each.expectation))),
             docs=None if page is None else page.relative_to(self.reports.absolute()).as_posix(),
         )
+
+    def show(self, result: SuiteResult, compared: Mapping[str, Sequence[FailedExpectation]]) -> None:
+        """Add what the comparisons said to the page of ``result``."""
+        if result.docs is not None:
+            add_comparisons(self.reports / result.docs, compared)
+
+    def pick(self, rows: StoredRows, expectations: Sequence[Expectation], *, engine: Engine) -> list[list[int]]:
+        """Of each expectation the places of the rows that do not meet it, by the library's own conditions."""
+        from flightworthy.adapters.gx_suites.picking import places_of
+
+        # What Spark refused DuckDB finds in the same files: they say the same of every row.
+        by: Engine = "duckdb" if engine == "spark" else engine
+        with tempfile.TemporaryDirectory(prefix="flightworthy-picking-") as site:
+            context = context_of(Path(site))
+            definition, parameters = self._batch(context, rows, by)
+            validator = context.get_validator(
+                batch_request=definition.build_batch_request(parameters or None),
+                expectation_suite=gx.ExpectationSuite(name="picking"),
+            )
+            return [places_of(_configured(each, by), validator, rows.files) for each in expectations]
 
     def _batch(self, context: Any, rows: StoredRows, engine: Engine) -> tuple[Any, dict[str, Any]]:
         if engine == "spark":
