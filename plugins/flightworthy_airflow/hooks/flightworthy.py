@@ -35,6 +35,7 @@ class Places:
     signing_key: Path | None = None
     verifying_keys: tuple[Path, ...] = ()
     base_image: str | None = None
+    spark_master: str | None = None
     webhook_secret: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -49,6 +50,7 @@ class Places:
             signing_key=next(iter(_paths(_said(extra, "signing_key"))), None),
             verifying_keys=_paths(_said(extra, "verifying_key")),
             base_image=_said(extra, "base_image") or None,
+            spark_master=_said(extra, "spark_master") or None,
             webhook_secret=_said(extra, "webhook_secret") or None,
         )
 
@@ -64,7 +66,7 @@ def _paths(said: str) -> tuple[Path, ...]:
 class FlightworthyHook(BaseHook):
     """Connection ``flightworthy_default``: extra ``{"home": …, "database": …, "models": …}``, each optional.
 
-    So are ``signing_key``, ``verifying_key`` (paths), ``base_image`` and ``webhook_secret``.
+    So are ``signing_key``, ``verifying_key`` (paths), ``base_image``, ``spark_master`` and ``webhook_secret``.
     """
 
     conn_name_attr = "conn_id"
@@ -127,12 +129,10 @@ class FlightworthyHook(BaseHook):
         return load(self.places.models / model, os.environ)
 
     def suite(self, model: str) -> Suite:
-        """The model's own expectations, from suite.yaml. Raises SpecError."""
-        from flightworthy.adapters.spec_files import read
-        from flightworthy.expectations import suite_from
+        """The model's own expectations, from suite.yaml and suite.json. Raises SpecError."""
+        from flightworthy.adapters.spec_files.suites import load_suite
 
-        folder = self.places.models / model
-        return suite_from(read(folder / "suite.yaml", os.environ), folder=folder)
+        return load_suite(self.places.models / model, os.environ)
 
     def instruments(self) -> Instruments:
         """Great Expectations, with its Data Docs among the reports; and who counts partitions to compare them."""
@@ -140,7 +140,8 @@ class FlightworthyHook(BaseHook):
         from flightworthy.adapters.partition_counts import DuckdbCounts
         from flightworthy.expectations import Instruments
 
-        return Instruments(validator=GxSuites(reports=self.places.home / "reports"), counter=DuckdbCounts())
+        validator = GxSuites(reports=self.places.home / "reports", spark_master=self.places.spark_master)
+        return Instruments(validator=validator, counter=DuckdbCounts())
 
     def lock(self) -> Path:
         """The requirements.lock above the models. Raises SpecError where there is none."""
