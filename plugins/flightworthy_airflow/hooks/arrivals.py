@@ -139,7 +139,7 @@ class Watch:
         model = spec.model
         if kept.known is None:
             kept.known = self.store.known(model)
-        files = listing(spec.source)
+        files = self._ended(spec, listing(spec.source))
         whole = None if spec.source.complete.named is None else self._is_whole(kept)
         seen = arrivals(files, before=kept.before, known=kept.known, is_whole=whole)
         found = _arrived(seen, kept.spec, self.hook.now())
@@ -147,6 +147,13 @@ class Watch:
         kept.before, kept.known = files, seen.known
         for each in found:
             log.info("arrived model=%s partition=%s kind=%s digest=%s", model, each.key, each.kind, each.digest[:12])
+
+    def _ended(self, spec: Spec, files: tuple[SourceFile, ...]) -> tuple[SourceFile, ...]:
+        """Without what is still going on: a table has rows of today as soon as the day has begun. A file has landed."""
+        if not spec.source.is_sql:
+            return files
+        current = key_of(self.hook.now(), spec.source.partition)
+        return tuple(file for file in files if file.key < current)
 
     def due(self) -> list[Announcement]:
         """What to announce now, one of a model at most."""
