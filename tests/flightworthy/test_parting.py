@@ -6,15 +6,17 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
 from flightworthy.adapters.dataset_files import DatasetFiles
 from flightworthy.adapters.dataset_files.content import digest_of
-from flightworthy.adapters.dataset_files.parting import Joined
+from flightworthy.adapters.dataset_files.parting import Joined, Only, Without
 from flightworthy.errors import ArtifactRefused
 from flightworthy.quarantine import Quarantined, RefusedRows
 from tests.flightworthy.parted import MODEL, NOW, House, rows_of, suite_of
@@ -245,3 +247,35 @@ def dying_at(count: int, work: Callable[[], None]) -> Callable[[], None]:
         work()
 
     return killed
+
+
+def test_what_went_on_counts_as_known_since_the_whole_was(house: House) -> None:
+    """A check that comes a week after the delivery makes no revision of it: an ask as of its day gets the same rows."""
+    house.source.tables[KEY] = rows_of(30, 40)
+    house.line(KEY)
+    house.source.tables[KEY] = rows_of(*AGES)
+    taken = house.ingest(KEY)
+    house.now = NOW + timedelta(days=7)
+    (held,) = house.check(taken).parted
+    _, whole, rest = json.loads((house.store.root / MODEL / "partitions" / KEY / "revisions.json").read_text())
+    assert (rest["digest"], rest["source_digest"]) == (held.kept and held.kept.digest, whole["digest"])
+    assert (
+        (rest["seen_at"], rest["sources"]) == (whole["seen_at"], whole["sources"]) == (NOW.isoformat(), [f"{KEY}.csv"])
+    )
+
+
+@pytest.mark.parametrize(
+    "places", [[0], [199_999], [65_535, 65_536, 131_071], list(range(65_000, 67_000)), list(range(0, 200_000, 7))]
+)
+def test_a_partition_is_parted_and_put_together_batch_by_batch(tmp_path: Path, places: list[int]) -> None:
+    """At the borders of batches too; nothing but the refused rows is ever in memory as a whole."""
+    store = DatasetFiles(root=tmp_path)
+    partition = store.write(MODEL, KEY, pa.table({"n": range(200_000)}), sources=[], now=NOW)
+    file = store.rows(partition).file
+    with (
+        store.staged(MODEL, Without(file=file, places=places)) as kept,
+        store.staged(MODEL, Only(file=file, places=places)) as rows,
+        store.staged(MODEL, Joined(kept=kept.file, rows=rows.file, places=places)) as whole,
+    ):
+        assert parquet.read_table(rows.file)["n"].to_pylist() == places
+        assert (kept.rows + rows.rows, whole.digest) == (200_000, partition.digest)

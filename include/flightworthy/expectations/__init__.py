@@ -1,5 +1,6 @@
 """What must be true of a partition before anybody learns from it: what the spec says of it, then the author's suite."""
 
+from flightworthy.expectations import suite_json
 from flightworthy.expectations.checking import Checked, check_expectations
 from flightworthy.expectations.comparing import Asked, Counts, PartitionCounter, Times, asked_of, compare, times_of
 from flightworthy.expectations.instruments import Instruments, StoredRows, Validator
@@ -16,11 +17,12 @@ from flightworthy.expectations.suite import (
     Suite,
     SuiteResult,
 )
-from flightworthy.expectations.suite_reading import suite_from
+from flightworthy.expectations.suite_reading import NOTHING, suite_from
 
 __all__ = [
     "COMPARISONS",
     "EXPECTATIONS",
+    "NOTHING",
     "ROW_EXPECTATIONS",
     "Asked",
     "Checked",
@@ -42,5 +44,6 @@ __all__ = [
     "compare",
     "standing_expectations",
     "suite_from",
+    "suite_json",
     "times_of",
 ]

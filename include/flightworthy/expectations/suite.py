@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ __all__ = [
     "CRITICAL",
     "EXPECTATIONS",
     "ROW_EXPECTATIONS",
+    "SEVERITIES",
     "Comparison",
     "Engine",
     "Expectation",
@@ -20,6 +22,8 @@ __all__ = [
     "OnRows",
     "Suite",
     "SuiteResult",
+    "foreign_row_condition",
+    "unknown_type",
 ]
 
 Engine = Literal["duckdb", "pandas", "spark"]
@@ -29,6 +33,7 @@ OnRows = Literal["refuse", "quarantine"]
 """``refuse``: the partition is refused as a whole. ``quarantine``: these rows are, and the rest of it goes on."""
 
 CRITICAL: Final = "critical"
+SEVERITIES: Final = (CRITICAL, "warning", "info")
 
 _OF_COLUMN = (
     "distinct_values_to_be_in_set distinct_values_to_contain_set distinct_values_to_equal_set "
@@ -106,7 +111,9 @@ class Expectation:
     severity: str
     meta: Mapping[str, Any]
     line: int | None
-    """Where in suite.yaml it stands; None for what follows from the spec."""
+    """Where in its file it stands; None for what follows from the spec."""
+    file: str = "suite.yaml"
+    """Where that is."""
     on_rows: OnRows = "refuse"
     """What becomes of the rows that do not meet it, where it is one about single rows."""
 
@@ -190,3 +197,19 @@ class SuiteResult:
     @property
     def passed(self) -> bool:
         return not self.objections
+
+
+def foreign_row_condition(kwargs: Mapping[str, Any]) -> str | None:
+    """Why a row condition is refused: what one engine alone understands means something else on another."""
+    if not isinstance(kwargs.get("row_condition"), str) or kwargs.get("condition_parser") == "great_expectations":
+        return None
+    return "is in one engine's own language; say condition_parser: great_expectations, which all of them read"
+
+
+def unknown_type(kind: object) -> str:
+    """What is said of a type that is not one of `EXPECTATIONS`."""
+    close = difflib.get_close_matches(str(kind), EXPECTATIONS, n=1, cutoff=0.6)
+    if kind is None:
+        return "is missing"
+    hint = f"did you mean {close[0]}?" if close else "docs/model-yaml.md lists them"
+    return f"is no expectation that works on a partition; {hint}"

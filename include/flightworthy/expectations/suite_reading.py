@@ -17,7 +17,6 @@ The file has the form of Great Expectations' own suites, in YAML::
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,25 +27,33 @@ from flightworthy.expectations.suite import (
     CRITICAL,
     EXPECTATIONS,
     ROW_EXPECTATIONS,
+    SEVERITIES,
     Comparison,
     Engine,
     Expectation,
     OnRows,
     Suite,
+    foreign_row_condition,
+    unknown_type,
 )
 from flightworthy.spec.quantities import read_share
 from flightworthy.spec.reading import spec_error
 from flightworthy.spec.written import At, Problem, Written
 
-__all__ = ["suite_from"]
+__all__ = ["NOTHING", "suite_from"]
 
 _COLUMNS: Final = {"slice_label_rate": "slices", "distribution": "apart", "leak": "apart"}
 """Which comparisons take a list of columns, and under which name."""
-_SEVERITIES: Final = (CRITICAL, "warning", "info")
 _SECTIONS: Final = ("engine", "rows", "comparisons", "other_columns", "expectations")
 _KEYS: Final = ("type", "kwargs", "severity", "meta", "rows")
 _OF_ROWS: Final = ("minimum", "maximum", "keep_at_least", "out_of_spec")
 _COUNTS: Final = ("minimum", "maximum")
+
+
+NOTHING: Final = Suite(
+    engine="duckdb", minimum_rows=1, maximum_rows=None, other_columns=(), comparisons=COMPARISONS, expectations=(),
+)  # fmt: skip
+"""What holds where no suite.yaml says anything: the spec's own expectations, and the comparisons as usual."""
 
 
 def suite_from(written: Written, *, folder: Path) -> Suite:
@@ -169,8 +176,8 @@ def _problems_of_comparison(written: Written, at: At, said: Mapping[str, Any]) -
     for key, value in said.items():
         if key not in known:
             yield written.problem((*at, key), f"unknown key; known are {', '.join(known)}", show=False)
-        elif key == "severity" and value not in _SEVERITIES:
-            yield written.problem((*at, key), f"must be one of {', '.join(_SEVERITIES)}")
+        elif key == "severity" and value not in SEVERITIES:
+            yield written.problem((*at, key), f"must be one of {', '.join(SEVERITIES)}")
         elif key == "at_most" and (type(value) not in {int, float} or not value >= 0):
             yield written.problem((*at, key), "must be a number, 0 or more")
         elif key == lists and (not isinstance(value, list) or not all(isinstance(each, str) for each in value)):
@@ -184,24 +191,17 @@ def _problems_of_expectation(written: Written, at: At, said: Any) -> Iterator[Pr
     yield from _unknown_keys(written, at, said)
     kind = said.get("type")
     if kind not in EXPECTATIONS:
-        yield written.problem((*at, "type"), _unknown_type(kind))
+        yield written.problem((*at, "type"), unknown_type(kind))
     if not isinstance(said.get("kwargs"), Mapping):
         yield written.problem((*at, "kwargs"), "must be a mapping, like {column: age, min_value: 0}")
-    else:
-        yield from _problems_of_row_condition(written, (*at, "kwargs"), said["kwargs"])
-    if said.get("severity", CRITICAL) not in _SEVERITIES:
-        yield written.problem((*at, "severity"), f"must be one of {', '.join(_SEVERITIES)}")
+    elif (why := foreign_row_condition(said["kwargs"])) is not None:
+        yield written.problem((*at, "kwargs", "row_condition"), why)
+    if said.get("severity", CRITICAL) not in SEVERITIES:
+        yield written.problem((*at, "severity"), f"must be one of {', '.join(SEVERITIES)}")
     if not isinstance(said.get("meta", {}), Mapping):
         yield written.problem((*at, "meta"), "must be a mapping")
     if "rows" in said:
         yield from _problems_of_its_rows(written, at, said)
-
-
-def _problems_of_row_condition(written: Written, at: At, kwargs: Mapping[str, Any]) -> Iterator[Problem]:
-    """What pandas, Spark or a database alone understands would mean something else on another engine."""
-    if isinstance(kwargs.get("row_condition"), str) and kwargs.get("condition_parser") != "great_expectations":
-        message = "is in one engine's own language; say condition_parser: great_expectations, which all of them read"
-        yield written.problem((*at, "row_condition"), message)
 
 
 def _unknown_keys(written: Written, at: At, said: Mapping[str, Any]) -> Iterator[Problem]:
@@ -225,11 +225,3 @@ def _problems_of_its_rows(written: Written, at: At, said: Mapping[str, Any]) -> 
     if isinstance(said.get("kwargs"), Mapping) and "mostly" in said["kwargs"]:
         message = "must not be: every row that does not meet it is set aside; rows.keep_at_least says how many may be"
         yield written.problem((*at, "kwargs", "mostly"), message)
-
-
-def _unknown_type(kind: Any) -> str:
-    close = difflib.get_close_matches(str(kind), EXPECTATIONS, n=1, cutoff=0.6)
-    if kind is None:
-        return "is missing"
-    hint = f"did you mean {close[0]}?" if close else "docs/model-yaml.md lists them"
-    return f"is no expectation that works on a partition; {hint}"

@@ -127,7 +127,16 @@ class Watch:
     def look(self, model: str) -> None:
         """Note what has arrived since the last look. What a look saw and could not note is seen by the next."""
         kept = self._models[model]
+        try:
+            self._look(kept)
+        except Unavailable:
+            # Its connection may have changed; the next look asks for it again.
+            kept.wholeness = None
+            raise
+
+    def _look(self, kept: _Model) -> None:
         spec = kept.spec
+        model = spec.model
         if kept.known is None:
             kept.known = self.store.known(model)
         files = listing(spec.source)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flightworthy.errors import Refused, Unavailable
+from flightworthy_airflow.hooks.databases import database_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flightworthy.adapters.partition_files import PartitionFiles, Progress
+    from flightworthy.adapters.partition_files.sql_source import PartitionTable
     from flightworthy.adapters.partition_files.wholeness import Wholeness
     from flightworthy.partition import SourceFile
     from flightworthy.spec import Source, Spec
@@ -24,6 +26,10 @@ def listing(source: Source) -> tuple[SourceFile, ...]:
     """Every landed file by partition key. Blocks; call it from a thread."""
     from flightworthy.adapters.partition_files.listing import Landing
 
+    if source.is_sql:
+        from flightworthy.adapters.partition_files.sql_source import PartitionTable
+
+        return PartitionTable(source=source, types={}, engine=database_of(source)).files()
     try:
         return Landing.of(source, _files_at(source)).files()
     except Unavailable:
@@ -39,11 +45,15 @@ def wholeness_of(source: Source) -> Wholeness:
     return Wholeness.of(source, _files_at(source))
 
 
-def source_of(spec: Spec, *, progress: Callable[[Progress], None]) -> PartitionFiles:
+def source_of(spec: Spec, *, progress: Callable[[Progress], None]) -> PartitionFiles | PartitionTable:
     """The model's source, typed as its spec says; ``progress`` is told now and then how far a long reading is."""
     from flightworthy.adapters.partition_files import PartitionFiles
 
     source = spec.source
+    if source.is_sql:
+        from flightworthy.adapters.partition_files.sql_source import PartitionTable
+
+        return PartitionTable.of(spec, database_of(source))
     files_at = None if source.conn_id is None else _mounted(source.conn_id, _mount(source)[0])
     return PartitionFiles.of(spec, files_at=files_at, progress=progress)
 

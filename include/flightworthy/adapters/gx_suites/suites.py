@@ -176,10 +176,10 @@ def _configured(expectation: Expectation, engine: Engine) -> Any:
     try:
         return configuration.to_domain_obj()
     except (ValueError, TypeError) as error:
-        place = f"suite.yaml:{expectation.line}" if expectation.line else "the spec"
+        place = f"{expectation.file}:{expectation.line}" if expectation.line else "the spec"
         raise SpecError(
             f"{place}: {expectation.type}: Great Expectations does not take these kwargs: {_sentence(error)}",
-            file="suite.yaml",
+            file=expectation.file,
             line=expectation.line,
             key=expectation.type,
         ) from error
