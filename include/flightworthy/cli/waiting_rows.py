@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flightworthy.cli.personal_columns import personal_columns
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from flightworthy.quarantine import RefusedRows
-    from flightworthy.spec import Spec
 
 __all__ = ["reason_lines", "row_documents"]
 
@@ -48,11 +49,6 @@ def _hidden(columns: list[str], folder: Path, environ: Mapping[str, str]) -> set
     from flightworthy.errors import SpecError
 
     try:
-        return set(_personal(load(folder, environ)))
+        return set(personal_columns(load(folder, environ)))
     except SpecError:
         return set(columns)
-
-
-def _personal(spec: Spec) -> list[str]:
-    named = [name for name, feature in spec.features.items() if feature.personal]
-    return [*named, *([spec.entity] if spec.entity_is_personal else [])]
