@@ -45,7 +45,7 @@ def wholeness_of(source: Source) -> Wholeness:
     return Wholeness.of(source, _files_at(source))
 
 
-def source_of(spec: Spec, *, progress: Callable[[Progress], None]) -> PartitionFiles | PartitionTable:
+def source_of(spec: Spec, *, progress: Callable[[Progress], None] | None = None) -> PartitionFiles | PartitionTable:
     """The model's source, typed as its spec says; ``progress`` is told now and then how far a long reading is."""
     from flightworthy.adapters.partition_files import PartitionFiles
 
