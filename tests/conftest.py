@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,18 +37,26 @@ SHARED = ("tests/stack", "tests/scenarios")
 """Folders whose tests share what is costly to start; they begin first, since they take longest."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Where tests run side by side, those of a file go to one process, and so do those of a `SHARED` folder."""
-    if not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
-    items.sort(key=lambda item: _group_of(item) not in SHARED)
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByPlace(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _place_of(nodeid)
+
+    return ByPlace(config, log)
 
 
-def _group_of(item: pytest.Item) -> str:
-    file = item.path.relative_to(ROOT).as_posix()
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes longest begins first, where tests run side by side."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _place_of(item.nodeid) not in SHARED)
+
+
+def _place_of(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
     return next((folder for folder in SHARED if file.startswith(f"{folder}/")), file)
 
 
