@@ -17,6 +17,7 @@ from typing import Generic, Protocol, TypeVar
 
 from flightworthy.errors import PartitionMissing, PartitionRefused
 from flightworthy.partition import SourceFile
+from flightworthy.personal import text_of
 
 __all__ = [
     "DatasetStore",
@@ -120,9 +121,7 @@ def split_of(entity: object, *, holdout: float, validation: float) -> Split:
 def _entity_text(entity: object) -> str:
     if entity is None or (isinstance(entity, float) and math.isnan(entity)):
         raise ValueError("a row without an entity belongs to no side of the split; the entity column must be complete")
-    if isinstance(entity, float) and entity.is_integer():
-        return str(int(entity))
-    return str(entity)
+    return text_of(entity)
 
 
 class PartitionSource(Protocol[ReadT_co]):

@@ -1,6 +1,7 @@
 """What model.yaml says, as types: a model's standing order. Files are read by ``flightworthy.adapters.spec_files``."""
 
 from flightworthy.spec.inputs import Dataset, EventTime, Feature, Schedule, Source
+from flightworthy.spec.personal import Personal, PersonalColumn
 from flightworthy.spec.sections import (
     LOWER_IS_BETTER,
     METRICS,
@@ -27,6 +28,8 @@ __all__ = [
     "EventTime",
     "Feature",
     "Gate",
+    "Personal",
+    "PersonalColumn",
     "ReleasePlan",
     "Requests",
     "Retention",

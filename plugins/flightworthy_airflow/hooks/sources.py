@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flightworthy.adapters.partition_files import PartitionFiles
+    from flightworthy.adapters.personal_columns import Protection
     from flightworthy.partition import SourceFile
     from flightworthy.spec import Spec
 
@@ -20,8 +21,8 @@ def listing(uri: str, partition_format: str) -> tuple[SourceFile, ...]:
     return Landing.of(Source(uri=uri, partition=partition_format)).files()
 
 
-def source_of(spec: Spec) -> PartitionFiles:
-    """The model's source, typed as its spec says."""
+def source_of(spec: Spec, protection: Protection) -> PartitionFiles:
+    """The model's source, typed as its spec says; what names a person is treated before anybody sees it."""
     from flightworthy.adapters.partition_files import PartitionFiles
 
-    return PartitionFiles.of(spec)
+    return PartitionFiles.of(spec, protect=protection.begin)

@@ -44,7 +44,12 @@ class IngestOperator(BaseOperator):
                 key = key_of(run.interval_start, spec.source.partition)
             self.log.info("ingest model=%s intent=%s partition=%s", self.model, run.intent, key or "newest")
             ingested = ingest(
-                source_of(spec), hook.datasets(), model=self.model, key=key, window=spec.dataset.window, now=hook.now()
+                source_of(spec, hook.protection(spec)),
+                hook.datasets(),
+                model=self.model,
+                key=key,
+                window=spec.dataset.window,
+                now=hook.now(),
             )
         for row in ingested.unplaced:
             self.log.warning("in no partition: %s", row)

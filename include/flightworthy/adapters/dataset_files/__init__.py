@@ -27,8 +27,10 @@ from pyarrow import parquet
 
 from flightworthy.adapters.dataset_files import writing
 from flightworthy.adapters.dataset_files.content import digest_of, frame_of, plain, united
+from flightworthy.adapters.dataset_files.erased import ErasedFiles
 from flightworthy.dataset import DatasetVersion, PartitionVersion, Quarantined, Split, split_of
 from flightworthy.errors import ArtifactRefused, PartitionRefused
+from flightworthy.personal import Keys
 
 __all__ = ["DatasetFiles", "PartitionRows"]
 
@@ -171,6 +173,18 @@ class DatasetFiles:
                     said = _reason(model, key, digest, refusal.message, [refusal.message], now)
                     writing.write_json(making / "reason.json", said)
         return _quarantined(writing.read_json(folder / "reason.json"), folder)
+
+    def erased(self, model: str) -> Mapping[str, frozenset[str]]:
+        """The pseudonyms of those who were erased, by the fingerprint of the key that made them."""
+        return self._erased(model).by_key()
+
+    def settle_key(self, model: str, keys: Keys) -> None:
+        """Let the model's pseudonyms go with this key from now on. Raises Refused where they go with another."""
+        with self._locked(model):
+            self._erased(model).settle_key(keys)
+
+    def _erased(self, model: str) -> ErasedFiles:
+        return ErasedFiles(folder=self.root / model)
 
     def _table(self, partition: PartitionVersion) -> pa.Table:
         file = self._folder(partition) / "data.parquet"
