@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import flightworthy_airflow.preload  # noqa: F401  every import that a task may need, before the clock runs
@@ -22,6 +23,7 @@ from flightworthy.release import outcome, propose
 from flightworthy.training import TrainingOrder, choose, train
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.hooks.mlflow import MlflowHook
+from flightworthy_airflow.hooks.opponents import champion_now
 from flightworthy_airflow.hooks.releases import build_context, release_of
 from flightworthy_airflow.hooks.sources import source_of
 from flightworthy_airflow.hooks.workshop import frames_of, lineage_of, reviewed, workshop_of
@@ -102,7 +104,8 @@ class Line:
         return choose([train(order, frames, workshop) for order in orders], self.spec.training.select)
 
     def _reviewed(self, dataset: DatasetReference, trained: TrainingRun) -> Review:
-        review, _ = reviewed(self.hook, self.mlflow, self.spec, dataset, trained)
+        opponent = partial(champion_now, self.hook, self.mlflow, self.spec.model)
+        review = reviewed(self.hook, self.mlflow, self.spec, dataset, trained, opponent).review
         if not review.decision.approved:
             raise Refused(f"the gates refused: {[str(each) for each in review.decision.objections]}")
         return review
@@ -137,10 +140,13 @@ def main(model: str) -> None:
             run_id=f"one-process-{key}",
             dag_id="one-process",
             intent=Intent.MANUAL,
+            named=(),
             partition=key,
             interval_start=None,
+            interval_end=None,
             actor="one-process",
             user=None,
+            parameters={},
         )
         line = Line(spec=hook.spec(model), hook=hook, mlflow=MlflowHook(), run=run)
         release = line.deploy(key)

@@ -31,7 +31,12 @@ for spec in specs().loaded:
         evaluate = EvaluateOperator(
             task_id="evaluate", model=spec.model, dataset=check_expectations.output, runs=train.output
         )
-        register = RegisterOperator(task_id="register", model=spec.model, evaluation=evaluate.output)
+        register = RegisterOperator(
+            task_id="register",
+            model=spec.model,
+            evaluation=evaluate.output,
+            release_tasks=("containerize", "approve", "promote"),
+        )
         containerize = ContainerizeOperator(task_id="containerize", model=spec.model, version=register.output)
         promote = PromoteOperator(task_id="promote", model=spec.model, version=register.output)
         chain(ingest, check_expectations, train, evaluate, register, containerize, promote)

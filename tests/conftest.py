@@ -32,6 +32,25 @@ os.environ.update(
 )
 
 
+SHARED = ("tests/stack", "tests/scenarios")
+"""Folders whose tests share what is costly to start; they begin first, since they take longest."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where tests run side by side, those of a file go to one process, and so do those of a `SHARED` folder."""
+    if not hasattr(config, "workerinput"):
+        return
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+    items.sort(key=lambda item: _group_of(item) not in SHARED)
+
+
+def _group_of(item: pytest.Item) -> str:
+    file = item.path.relative_to(ROOT).as_posix()
+    return next((folder for folder in SHARED if file.startswith(f"{folder}/")), file)
+
+
 def pytest_sessionfinish() -> None:
     """Leave nothing behind."""
     shutil.rmtree(AIRFLOW, ignore_errors=True)

@@ -1,7 +1,8 @@
 """Dataset versions: immutable sets of partitions named by their digest, and the verb that takes new data in.
 
 Nothing here knows how rows are stored. A `PartitionSource` reads partitions where they land, a `DatasetStore` keeps
-them; between the two goes an opaque content, and everything after ingest speaks keys and digests.
+them; between the two go `Rows`, batch by batch, so that no partition needs to fit into memory. Everything after ingest
+speaks keys and digests.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 from flightworthy.errors import PartitionMissing, PartitionRefused
 from flightworthy.partition import SourceFile
@@ -26,7 +29,9 @@ __all__ = [
     "PartitionSource",
     "PartitionVersion",
     "Quarantined",
+    "Rows",
     "Split",
+    "Staged",
     "ingest",
     "split_of",
     "version_of",
@@ -98,6 +103,30 @@ class Ingested:
     """Rows of the source that belong to no partition; each with its line, and why."""
 
 
+class Rows(Protocol):
+    """The typed rows of one partition, not in memory yet."""
+
+    def attempts(self) -> Iterator[Iterator[Any]]:
+        """Readings of all rows in batches (`pyarrow.RecordBatch`), each from the first row; the last one holds.
+
+        There is a second where a late cell shows that a column is not of the type that the earlier ones had. Each is
+        read to its end before the next is asked for. Raises `PartitionRefused` where rows cannot be read.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """Rows that were read to the last and lie in a ``file`` of the store's, before it is decided to keep them."""
+
+    file: Path
+    file_sha256: str
+    digest: str
+    """Of the cells: the same rows always have the same, whatever file, format or batches they came in."""
+    rows: int
+    columns: Mapping[str, str]
+    """Each column's type."""
+
+
 class Split(StrEnum):
     """What a row is for. It follows from the entity alone, so no entity is ever on two sides."""
 
@@ -131,7 +160,7 @@ class PartitionSource(Protocol[ReadT_co]):
         """Every file of every partition, in time order."""
 
     def read(self, keys: Sequence[str]) -> Mapping[str, ReadT_co | PartitionRefused]:
-        """Each key's content, or why it cannot be read without guessing. A file is read once for all its keys."""
+        """Each key's content, or why it cannot be read without guessing; a content may also say so while it is read."""
 
     def unplaced(self) -> Sequence[str]:
         """Rows of what was read so far that belong to no partition; each with its line, and why."""
@@ -146,11 +175,11 @@ class DatasetStore(Protocol[KeptT_contra]):
     def quarantined(self, model: str) -> Sequence[Quarantined]:
         """What was refused, in time order."""
 
-    def digest(self, content: KeptT_contra) -> str:
-        """The digest that ``content`` has, or would have, in this store."""
+    def staged(self, model: str, content: KeptT_contra) -> AbstractContextManager[Staged]:
+        """Read ``content`` to its end and lay it aside while the context lasts. Raises what it raises."""
 
     def write(
-        self, model: str, key: str, content: KeptT_contra, *, sources: Sequence[str], now: datetime
+        self, model: str, key: str, content: Staged, *, sources: Sequence[str], now: datetime
     ) -> PartitionVersion:
         """Make ``content`` the current revision of ``key``. Idempotent; all of it becomes visible, or none."""
 
@@ -256,18 +285,24 @@ class _Intake(Generic[ContentT]):
 
     def _take_in(self, key: str, content: ContentT | PartitionRefused) -> PartitionVersion | PartitionRefused | None:
         """The version written, the refusal, or None if this very content is current already."""
-        if isinstance(content, PartitionRefused):
-            self.store.refuse(self.model, key, content, now=self.now)
-            return content
-        digest = self.store.digest(content)
+        try:
+            if isinstance(content, PartitionRefused):
+                raise content
+            with self.store.staged(self.model, content) as staged:
+                return self._keep(key, staged)
+        except PartitionRefused as refusal:
+            self.store.refuse(self.model, key, refusal, now=self.now)
+            return refusal
+
+    def _keep(self, key: str, staged: Staged) -> PartitionVersion | PartitionRefused | None:
         for held in self.store.quarantined(self.model):
-            if (held.key, held.digest) == (key, digest):
+            if (held.key, held.digest) == (key, staged.digest):
                 return _still_refused(held)
         stands = self.store.current(self.model).get(key)
-        if stands is not None and stands.digest == digest:
+        if stands is not None and stands.digest == staged.digest:
             return None
         sources = [file.uri for file in self.files if file.key == key]
-        return self.store.write(self.model, key, content, sources=sources, now=self.now)
+        return self.store.write(self.model, key, staged, sources=sources, now=self.now)
 
 
 def _still_refused(held: Quarantined) -> PartitionRefused:

@@ -7,6 +7,7 @@
     │   ├── SpecError            model.yaml or suite.yaml is wrong; carries file, line and key
     │   ├── PartitionRefused     source data that cannot be read, or that its expectations refuse
     │   ├── PartitionMissing     the data interval has no partition in its source
+    │   ├── PartitionTaken       another run has the arrival that woke this one
     │   ├── ModelCodeError       the model author's own train.py failed
     │   ├── ArtifactRefused      a model artifact that is not what was registered, or is not safe to load
     │   ├── ChallengerRefused    the gates objected
@@ -32,6 +33,7 @@ __all__ = [
     "ModelCodeError",
     "PartitionMissing",
     "PartitionRefused",
+    "PartitionTaken",
     "Refused",
     "ReleaseRefused",
     "SpecError",
@@ -69,6 +71,10 @@ class PartitionRefused(Refused):
 
 class PartitionMissing(Refused):
     """The data interval has no partition in its source. An operator skips rather than fails."""
+
+
+class PartitionTaken(Refused):
+    """Another run has the arrival that woke this one. An operator skips rather than fails."""
 
 
 class ModelCodeError(Refused):

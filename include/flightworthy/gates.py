@@ -50,7 +50,12 @@ class Decision:
 
 
 def decide(
-    gates: Sequence[Gate], challenger: Evaluation, champion: Evaluation | None, comparison: Comparison | None
+    gates: Sequence[Gate],
+    challenger: Evaluation,
+    champion: Evaluation | None,
+    comparison: Comparison | None,
+    *,
+    baseline: Comparison | None = None,
 ) -> Decision:
     """Ask every gate.
 
@@ -58,7 +63,9 @@ def decide(
     * ``not_worse_by: m`` is a test of non-inferiority on the same holdout rows: the 95th percentile of the paired
       bootstrap of the worsening (champion minus challenger, or the reverse where lower is better) must not exceed m.
       A challenger that is merely not proven worse on few rows does not pass.
-    * Where there is no champion, comparisons are satisfied, and a note says so.
+    * ``better_than_baseline: m`` is the same test against the baseline, the other way round: with 95 % confidence the
+      challenger must be better by m at least. Without a ``baseline`` there is no evidence, and that is an objection.
+    * Where there is no champion, comparisons with it are satisfied, and a note says so.
     * A gate with a slice must hold for each of its values. A metric or slice value without evidence is an objection,
       and so is having no gates: what compares with nothing, NaN too, never passes.
     """
@@ -70,6 +77,7 @@ def decide(
     notes: list[str] = []
     for gate in gates:
         objections += _bounds(gate, challenger)
+        objections += _bettering(gate, baseline)
         if gate.not_worse_by is None:
             continue
         if champion is None:
@@ -93,6 +101,18 @@ def _bounds(gate: Gate, challenger: Evaluation) -> Iterator[Objection]:
                 yield _no_evidence(rule)
             elif not estimate.value <= gate.at_most:
                 yield Objection(gate=rule, reason=f"is {_told(estimate)}")
+
+
+def _bettering(gate: Gate, baseline: Comparison | None) -> Iterator[Objection]:
+    if gate.better_than_baseline is None:
+        return
+    rule = f"{gate.metric} better than the baseline's by {gate.better_than_baseline:g}"
+    found = None if baseline is None else baseline.metrics.get(gate.metric)
+    if found is None:
+        yield _no_evidence(rule)
+    elif not -found.bound >= gate.better_than_baseline:
+        reason = f"is better by {-found.value:.4g}, with 95 % confidence by {-found.bound:.4g}"
+        yield Objection(gate=rule, reason=reason)
 
 
 def _worsening(gate: Gate, challenger: Evaluation, comparison: Comparison | None) -> Iterator[Objection]:

@@ -6,8 +6,9 @@ Keys are compared as strings, so a pattern is only accepted if the order of its 
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -18,9 +19,12 @@ from flightworthy.errors import SpecError
 __all__ = [
     "PLACEHOLDER",
     "Arrivals",
+    "IsWhole",
     "SourceFile",
     "arrivals",
     "check_pattern",
+    "fingerprints",
+    "folder_of",
     "key_in",
     "key_of",
     "start_of",
@@ -63,26 +67,43 @@ class Arrivals:
     """What one look into a source found, by partition key and in time order."""
 
     fresh: tuple[str, ...]
-    """Newer than every known key: these wake a deployment. One event for the last is enough, its window holds all."""
+    """Newer than every known key: these wake a deployment."""
     late: tuple[str, ...]
     """Never seen, yet older than the newest known key: late data, material for a backfill."""
     revised: tuple[str, ...]
     """A known key whose files changed: a revision, taken in by the next run that reads the key."""
     unsettled: tuple[str, ...]
-    """Still being written: the files differ from those of the look before."""
+    """Not whole yet, or newer than one that is still being written; the next look decides."""
     known: Mapping[str, str]
-    """What to remember for the next look: key to fingerprint, plain enough for JSON."""
+    """What to remember for the next look: key to the digest of its files' names, sizes and times."""
 
 
-def arrivals(files: Iterable[SourceFile], *, before: Iterable[SourceFile], known: Mapping[str, str]) -> Arrivals:
+IsWhole = Callable[[str, Sequence[SourceFile]], bool]
+"""Whether a key's files are all there, by some other evidence than that they do not change."""
+
+
+def arrivals(
+    files: Iterable[SourceFile],
+    *,
+    before: Iterable[SourceFile],
+    known: Mapping[str, str],
+    is_whole: IsWhole | None = None,
+) -> Arrivals:
     """Compare this look (``files``) with the one before it and with what is ``known``.
 
     A key is settled when both looks saw the same files of the same size and time, so that a file that is still
-    being uploaded wakes nobody, whatever the clocks of the two machines say.
+    being uploaded wakes nobody, whatever the clocks of the two machines say; with ``is_whole``, when that says so.
+    A new key waits for an older new one whose files are still changing: else that would be late for its own slowness.
     """
-    now, then = _fingerprints(files), _fingerprints(before)
-    settled = {key: mark for key, mark in now.items() if then.get(key) == mark}
+    files = tuple(files)
+    parts, now, then = _parts(files), fingerprints(files), fingerprints(before)
+    steady = {key for key, mark in now.items() if then.get(key) == mark}
+    whole = (
+        steady if is_whole is None else {key for key in now if known.get(key) == now[key] or is_whole(key, parts[key])}
+    )
     newest = max(known, default="")
+    moving = min((key for key in now if key > newest and key not in whole | steady), default=None)
+    settled = {key: now[key] for key in now if key in whole and (moving is None or key < moving or key in known)}
     return Arrivals(
         fresh=tuple(key for key in settled if key > newest),
         late=tuple(key for key in settled if key <= newest and key not in known),
@@ -92,11 +113,21 @@ def arrivals(files: Iterable[SourceFile], *, before: Iterable[SourceFile], known
     )
 
 
-def _fingerprints(files: Iterable[SourceFile]) -> dict[str, str]:
-    parts: dict[str, list[str]] = {}
+def fingerprints(files: Iterable[SourceFile]) -> dict[str, str]:
+    """Of all files of each key together: a digest that changes whenever one of them was written again."""
+    return {key: _digest(each) for key, each in _parts(files).items()}
+
+
+def _parts(files: Iterable[SourceFile]) -> dict[str, list[SourceFile]]:
+    parts: dict[str, list[SourceFile]] = {}
     for file in sorted(files, key=lambda each: (each.key, each.uri)):
-        parts.setdefault(file.key, []).append(f"{file.uri}#{file.fingerprint}")
-    return {key: " ".join(marks) for key, marks in parts.items()}
+        parts.setdefault(file.key, []).append(file)
+    return parts
+
+
+def _digest(files: Iterable[SourceFile]) -> str:
+    marks = " ".join(f"{file.uri}#{file.fingerprint}" for file in files)
+    return hashlib.sha256(marks.encode()).hexdigest()
 
 
 def key_of(start: datetime, pattern: str) -> str:
@@ -150,6 +181,11 @@ def _written(start: datetime, pattern: str) -> str:
 def uri_of(template: str, key: str) -> str:
     """Where the partition ``key`` lands."""
     return template.replace(PLACEHOLDER, key)
+
+
+def folder_of(template: str) -> str:
+    """The folder, without a ``*``, in which a partition's files or their folders lie."""
+    return template.split("*", maxsplit=1)[0].rpartition("/")[0]
 
 
 def key_in(uri: str, *, template: str, pattern: str) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from flightworthy.arrival import Announcement, Arrival, Kind, NewData, Outcome, RunName
 from flightworthy.artifact import seal, verify
 from flightworthy.errors import ReleaseRefused
 from flightworthy.ledger import GENESIS, Draft, Entry, chain
@@ -19,7 +20,7 @@ from flightworthy.release import Answer, Deployment, Drill, DrillResult, Healing
 from flightworthy.runtime import choice_in
 from flightworthy.training import TrainingOrder, TrainingRun
 
-__all__ = ["MemoryRegistry", "MemoryReleases", "MemoryRuns"]
+__all__ = ["MemoryArrivals", "MemoryRegistry", "MemoryReleases", "MemoryRuns"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +141,6 @@ class MemoryReleases:
     proposed: dict[str, Release] = field(default_factory=dict)
     seen: dict[str, Observation] = field(default_factory=dict)
     bodies: dict[str, str] = field(default_factory=dict)
-    claims: dict[tuple[str, str, str], str] = field(default_factory=dict)
     healed: list[Healing] = field(default_factory=list)
     gone: dict[str, str] = field(default_factory=dict)
     drills: list[Drill] = field(default_factory=list)
@@ -257,5 +257,72 @@ class MemoryReleases:
     def evidence(self, digest: str) -> str | None:
         return self.bodies.get(digest)
 
-    def claim(self, model: str, key: str, digest: str, run_id: str) -> str:
-        return self.claims.setdefault((model, key, digest), run_id)
+
+@dataclass(slots=True, kw_only=True)
+class MemoryArrivals:
+    """Implements ``arrival.ArrivalStore``. May be shared between threads."""
+
+    kept: dict[tuple[str, str, str], Arrival] = field(default_factory=dict)
+    _one_at_a_time: threading.RLock = field(default_factory=threading.RLock)
+
+    def close(self) -> None:
+        """As one in SQL is closed; what is kept here stays."""
+
+    def known(self, model: str) -> Mapping[str, str]:
+        found = sorted(self.of(model), key=lambda each: each.seen_at)
+        return {each.key: each.digest for each in found}
+
+    def note(self, arrivals: Sequence[Arrival]) -> None:
+        for each in arrivals:
+            self.kept.setdefault((each.model, each.key, each.digest), each)
+
+    def waiting(self) -> list[Arrival]:
+        return [
+            each
+            for each in self._ordered()
+            if each.kind is Kind.FRESH and each.run is None and each.considered_at is None
+        ]
+
+    def taken(self) -> list[Arrival]:
+        return [each for each in self._ordered() if each.run is not None and each.considered_at is None]
+
+    def failed(self, *, since: datetime) -> list[Arrival]:
+        ended = [each for each in self._ordered() if each.considered_at is not None and each.considered_at >= since]
+        return [each for each in ended if each.outcome is not None and each.outcome.failed]
+
+    def of(self, model: str) -> list[Arrival]:
+        return [each for each in self._ordered() if each.model == model]
+
+    def announced(self, announcement: Announcement, *, at: datetime) -> None:
+        with self._one_at_a_time:
+            for each in self.waiting():
+                if each.model == announcement.model and each.key in announcement.keys:
+                    self._put(replace(each, announced_at=at, announcements=each.announcements + 1))
+
+    def take(self, model: str, run: RunName, *, new_data: NewData, at: datetime) -> list[Arrival]:
+        with self._one_at_a_time:
+            had = [each for each in self.of(model) if each.run == run]
+            if had:
+                return [self._put(replace(each, outcome=None, considered_at=None)) for each in had]
+            found = [each for each in self.waiting() if each.model == model]
+            chosen = found if new_data == "latest" else found[:1]
+            return [self._put(replace(each, run=run, taken_at=at)) for each in chosen]
+
+    def conclude(self, run: RunName, outcome: Outcome, *, at: datetime) -> None:
+        with self._one_at_a_time:
+            for each in self._ordered():
+                if each.run == run:
+                    self._put(replace(each, outcome=outcome, considered_at=at))
+
+    def give_up(self, arrivals: Sequence[Arrival]) -> None:
+        free = {"announced_at": None, "run": None, "taken_at": None, "outcome": None, "considered_at": None}
+        with self._one_at_a_time:
+            for each in arrivals:
+                self._put(replace(each, **free))  # type: ignore[arg-type]
+
+    def _ordered(self) -> list[Arrival]:
+        return sorted(self.kept.values(), key=lambda each: (each.key, each.seen_at))
+
+    def _put(self, arrival: Arrival) -> Arrival:
+        self.kept[arrival.model, arrival.key, arrival.digest] = arrival
+        return arrival

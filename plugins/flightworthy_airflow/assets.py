@@ -9,17 +9,17 @@ from flightworthy_airflow.triggers.new_partition import NewPartitionTrigger
 __all__ = ["drift_asset", "new_partition_asset"]
 
 
-def new_partition_asset(model: str, *, uri: str, partition_format: str) -> Asset:
+def new_partition_asset(model: str) -> Asset:
     """A model's incoming partitions, watched at their source.
 
     The asset's own URI is a name, not an address: the source may move without the history of its events being lost.
+    Whoever pushes raises its event with ``{"partition": …}`` as the extra.
     """
-    trigger = NewPartitionTrigger(model=model, uri=uri, partition_format=partition_format)
     return Asset(
         name=f"{model}.new_partition",
         uri=f"flightworthy://{model}/new_partition",
         group="flightworthy",
-        watchers=[AssetWatcher(name=f"{model}.new_partition", trigger=trigger)],
+        watchers=[AssetWatcher(name=f"{model}.new_partition", trigger=NewPartitionTrigger(model=model))],
     )
 
 

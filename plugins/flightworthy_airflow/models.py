@@ -186,7 +186,7 @@ def rollback_form() -> ParamsDict:
 def _schedule(spec: Spec) -> AssetOrTimeSchedule:
     wakes: Any = drift_asset(spec.model)
     if spec.source.event_time is None:
-        wakes = wakes | new_partition_asset(spec.model, uri=spec.source.uri, partition_format=spec.source.partition)
+        wakes = wakes | new_partition_asset(spec.model)
     return AssetOrTimeSchedule(timetable=CronDataIntervalTimetable(spec.schedule.cron, timezone="UTC"), assets=wakes)
 
 

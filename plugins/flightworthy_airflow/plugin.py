@@ -10,6 +10,8 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from flightworthy_airflow import pool
+
 __all__ = ["FlightworthyPlugin"]
 
 
@@ -23,7 +25,8 @@ class _Lazily:
 
 
 class FlightworthyPlugin(AirflowPlugin):
-    """The report pages, behind Airflow's login."""
+    """The report pages, behind Airflow's login; and the backfills' pool, made when Airflow starts."""
 
     name = "flightworthy"
     fastapi_apps = _Lazily()
+    listeners = [pool]  # noqa: RUF012  an instance variable to Airflow

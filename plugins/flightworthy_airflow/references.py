@@ -40,6 +40,8 @@ class EvaluationReference:
     metrics: Mapping[str, float]
     champion_metrics: Mapping[str, float] | None
     report: str
+    backtest: Mapping[str, Any] | None
+    """What a backfill keeps of it (packed); None in any other run."""
     intent: str
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from flightworthy.errors import PartitionMissing, Refused
+from flightworthy.errors import PartitionMissing, PartitionTaken, Refused
 
 __all__ = ["refusals_fail"]
 
@@ -17,7 +17,7 @@ def refusals_fail() -> Iterator[None]:
     """Asking again gives the same answer, so a refusal is not retried; everything else raises and is."""
     try:
         yield
-    except PartitionMissing as missing:
-        raise AirflowSkipException(str(missing)) from missing
+    except (PartitionMissing, PartitionTaken) as nothing:
+        raise AirflowSkipException(str(nothing)) from nothing
     except Refused as refusal:
         raise AirflowFailException(str(refusal)) from refusal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -32,18 +32,24 @@ class Intent(StrEnum):
 class Run:
     """A DAG run in the words of the line.
 
-    ``partition`` is the key a person or an event named; ``interval_start`` the start of the data interval of a
-    scheduled or backfilled run. Both are None for a run that takes the newest partition there is (drift, manual).
-    ``actor`` is whom the ledger names: the ``user`` who triggered it, else the DAG.
+    ``named`` are the keys that the events named which started it; a knock, and not yet an arrival of its own.
+
+    ``partition`` is the key a person or an event named; ``interval_start`` and ``interval_end`` bound the data interval
+    of a scheduled or backfilled run. All are None for a run that takes the newest partition there is (drift, manual).
+    ``actor`` is whom the ledger names: the ``user`` who triggered it, else the DAG. ``parameters`` override those of
+    the trials; a person fills them into the form of a manual run or of a backfill, and no other run carries any.
     """
 
     run_id: str
     dag_id: str
     intent: Intent
+    named: tuple[str, ...]
     partition: str | None
     interval_start: datetime | None
+    interval_end: datetime | None
     actor: str
     user: str | None
+    parameters: Mapping[str, Any]
 
 
 def describe(context: Context) -> Run:
@@ -58,10 +64,13 @@ def describe(context: Context) -> Run:
         run_id=dag_run.run_id,
         dag_id=dag_run.dag_id,
         intent=intent,
+        named=tuple(sorted({str(payload["partition"]) for payload in payloads if "partition" in payload})),
         partition=_partition(intent, payloads, context),
         interval_start=dag_run.data_interval_start if timed else None,
+        interval_end=dag_run.data_interval_end if timed else None,
         actor=user or dag_run.dag_id,
         user=user,
+        parameters=(context.get("params") or {}).get("parameters") or {},
     )
 
 

@@ -132,14 +132,6 @@ def test_evidence_is_kept_by_its_digest(store):
     assert store.evidence("0" * 64) is None
 
 
-def test_a_partition_is_claimed_by_the_first_run_and_stays_its_own(store):
-    """A run that asks again still has it; another one learns whose it is; a revision is another partition."""
-    assert store.claim("churn", "2026-01-05", "d1", "run 1") == "run 1"
-    assert store.claim("churn", "2026-01-05", "d1", "run 2") == "run 1"
-    assert store.claim("churn", "2026-01-05", "d1", "run 1") == "run 1"
-    assert store.claim("churn", "2026-01-05", "d2", "run 2") == "run 2"
-
-
 def test_an_entry_tells_the_share_that_it_gave(store):
     """None before the canary, the step's share in it, none after: the ledger alone answers what served."""
     serving(store, 1)

@@ -146,3 +146,25 @@ def test_a_decision_survives_the_way_between_processes() -> None:
     """Packed and unpacked it is equal."""
     decision = decide([], make_evaluation(), None, None)
     assert Decision.unpack(decision.pack()) == decision
+
+
+def test_a_challenger_must_beat_the_baseline_beyond_doubt() -> None:
+    """Better on average is not enough where chance explains it; without a baseline there is no evidence."""
+    gates = [Gate(metric="log_loss", better_than_baseline=0.02)]
+    challenger = make_evaluation(log_loss=0.2)
+
+    assert decide(gates, challenger, None, None, baseline=make_comparison(-0.02)).approved
+    refused = decide(gates, challenger, None, None, baseline=make_comparison(-0.01))
+    assert [str(each) for each in refused.objections] == [
+        "log_loss better than the baseline's by 0.02: is better by 0.02, with 95 % confidence by 0.01"
+    ]
+    (unknown,) = decide(gates, challenger, None, None).objections
+    assert "no evidence" in unknown.reason
+
+
+@given(bound=NUMBERS, margin=st.floats(0, 1))
+def test_whatever_is_not_proven_better_than_the_baseline_is_refused(bound: float, margin: float) -> None:
+    """NaN included."""
+    gates = [Gate(metric="log_loss", better_than_baseline=margin)]
+    decision = decide(gates, make_evaluation(log_loss=0.2), None, None, baseline=make_comparison(bound))
+    assert decision.approved == (not math.isnan(bound) and -bound >= margin)

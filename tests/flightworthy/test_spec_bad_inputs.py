@@ -493,9 +493,9 @@ def test_an_approval_that_cannot_be_given_is_refused(refused: Refused, written: 
 @pytest.mark.parametrize(
     "written, told",
     [
-        ("{columns: {customer_id: drop}}", "columns.customer_id: is the entity: only a pseudonym"),
-        ("{columns: {left: pseudonym}}", "columns.left: is the target"),
-        ("{columns: {age: drop}}", "columns.age: is a feature, and cannot be left out"),
+        ("{columns: {customer_id: drop}}", "columns.customer_id=drop: is the entity: only a pseudonym"),
+        ("{columns: {left: pseudonym}}", "columns.left=pseudonym: is the target"),
+        ("{columns: {age: drop}}", "columns.age=drop: is a feature, and cannot be left out"),
         ("{columns: {age: pseudonym}}", "make it a category"),
         ("{columns: {mean_radius: {bucket: 5, prefix: 2}}}", "must say one thing"),
         ("{columns: {email: hash}}", "must be one of pseudonym, drop, zip3"),

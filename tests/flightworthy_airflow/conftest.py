@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from flightworthy.gates import Decision
 from flightworthy.release import Cause, Release, draft, outcome, promoted, withdrawn
-from flightworthy.testing import MemoryRegistry, MemoryReleases, MemoryRuns
+from flightworthy.testing import MemoryArrivals, MemoryRegistry, MemoryReleases, MemoryRuns
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.hooks.mlflow import MlflowHook
 from flightworthy_airflow.operators.approve import ApproveOperator
@@ -62,6 +62,7 @@ class Line:
     runs: MemoryRuns
     registry: MemoryRegistry = field(default_factory=MemoryRegistry)
     releases: MemoryReleases = field(default_factory=MemoryReleases)
+    arrivals: MemoryArrivals = field(default_factory=MemoryArrivals)
 
     def land(self, key: str = MONDAY, *, rows: int = 240, seed: int = 5, **columns: Any) -> None:
         frame = make_frame(rows, seed=seed)[COLUMNS].assign(**columns)
@@ -118,6 +119,7 @@ class Line:
             metrics={},
             champion_metrics=None,
             report="",
+            backtest=None,
             intent=dataset["intent"],
         )
         return self.register(context, pack(evaluation))
@@ -148,6 +150,16 @@ class Line:
         return self.releases.release(before.challenger)
 
 
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Answers for the registry, as MLflow's server does for its own."""
+
+    registry: MemoryRegistry
+
+    def has(self, model: str, version: int) -> bool:
+        return self.registry.version(model, version) is not None
+
+
 @pytest.fixture
 def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
     """The hooks hand out stand-ins for MLflow and the database; files, expectations and training are the real ones."""
@@ -165,8 +177,10 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
     monkeypatch.setenv("AIRFLOW_CONN_FLIGHTWORTHY_DEFAULT", json.dumps({"conn_type": "generic", "extra": extra}))
     monkeypatch.setenv("AIRFLOW_CONN_MLFLOW_DEFAULT", "http://mlflow.example:5000")
     monkeypatch.setattr(FlightworthyHook, "releases", lambda _: built.releases)
+    monkeypatch.setattr(FlightworthyHook, "arrivals", lambda _: built.arrivals)
     monkeypatch.setattr(MlflowHook, "runs", lambda _: built.runs)
     monkeypatch.setattr(MlflowHook, "registry", lambda _: built.registry)
+    monkeypatch.setattr(MlflowHook, "presence", lambda _: Presence(built.registry))
     return built
 
 
@@ -178,6 +192,7 @@ def run_of(run_type: str, *, run_id: str = "run-1", at: str = MONDAY, user: str 
         dag_id=f"{MODEL}.deploy",
         run_type=run_type,
         data_interval_start=started_at,
+        data_interval_end=started_at + timedelta(days=7),
         run_after=more.pop("run_after", started_at),
         triggering_user_name=user,
     )

@@ -1,122 +1,416 @@
-"""The watcher: one event per new partition, none for half-written, late or revised ones, over restarts too."""
+"""The watcher of all models: what has landed is announced until a run takes it, over restarts and broken stores."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import hashlib
+import json
+import os
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+import yaml
+
+from flightworthy.arrival import Kind, Outcome, RunName, Stage
+from flightworthy.errors import Unavailable
+from flightworthy.partition import SourceFile
+from flightworthy.testing import MemoryArrivals
+from flightworthy_airflow.hooks import airflow_runs
+from flightworthy_airflow.hooks import arrivals as watching
+from flightworthy_airflow.hooks.arrivals import Watch
+from flightworthy_airflow.hooks.flightworthy import FlightworthyHook, Places
+from flightworthy_airflow.triggers import new_partition
 from flightworthy_airflow.triggers.new_partition import NewPartitionTrigger
 from flightworthy_airflow.triggers.partition_landed import PartitionLandedTrigger
+from tests.flightworthy_airflow.conftest import SPEC
+
+MONDAY, NEXT_MONDAY, THIRD = "2026-01-05", "2026-01-12", "2026-01-19"
 
 
-class Kept:
-    """What Airflow keeps for an asset between restarts of the triggerer."""
+@dataclass(slots=True, kw_only=True)
+class Yard:
+    """Models whose sources are folders, one place where their arrivals are kept, and a clock that can be put on."""
 
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
+    root: Path
+    store: MemoryArrivals = field(default_factory=MemoryArrivals)
+    later: timedelta = timedelta()
+    busy: set[str] = field(default_factory=set)
 
-    async def aget(self, key: str, default: Any = None) -> Any:
-        return self.values.get(key, default)
+    def model(self, name: str = "churn", **source: Any) -> None:
+        said = {**SPEC, "model": name, "schedule": {**SPEC["schedule"], "new_data": source.pop("new_data", "each")}}
+        said["source"] = {"uri": f"{self.root}/{name}/{{partition}}.csv", "partition": "%Y-%m-%d", **source}
+        folder = self.root / "models" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.yaml").write_text(yaml.safe_dump(said))
 
-    async def aset(self, key: str, value: Any) -> None:
-        self.values[key] = value
+    def land(self, key: str, text: str = "a\n1\n", *, model: str = "churn", name: str = "{}.csv") -> Path:
+        file = self.root / model / name.format(key)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
 
+    def watch(self) -> Watch:
+        hook = FlightworthyHook(places=Places(home=self.root, database="sqlite://", models=self.root / "models"))
+        return Watch(hook=hook, _store=self.store)  # type: ignore[arg-type]
 
-def watcher(folder: Path, kept: Kept) -> NewPartitionTrigger:
-    trigger = NewPartitionTrigger(
-        model="churn", uri=f"{folder}/{{partition}}.csv", partition_format="%Y-%m-%d", poke_interval=0.02
-    )
-    trigger.asset_state_store = kept  # type: ignore[assignment]
-    return trigger
+    def looked(self, watch: Watch | None = None, *, times: int = 2) -> Watch:
+        """A watch that has looked into all sources so often."""
+        watch = watch or self.watch()
+        for _ in range(times):
+            for model in watch.models():
+                watch.look(model)
+        return watch
 
+    def due(self, watch: Watch) -> list[str]:
+        """What is announced now; noted as announced, too."""
+        found = watch.due()
+        for each in found:
+            self.store.announced(each, at=watch.hook.now())
+        return [each.partition for each in found]
 
-def events(trigger: NewPartitionTrigger, *, looks: int = 6) -> list[str]:
-    """The partitions that the trigger announces while it looks so many times."""
-    seen = 0
+    def take(self, number: int = 1, *, model: str = "churn") -> list[str]:
+        run = RunName(dag_id=f"{model}.deploy", run_id=f"run {number}")
+        return [each.key for each in self.store.take(model, run, new_data="each", at=FlightworthyHook.now())]
 
-    async def counted(seconds: float) -> None:
-        nonlocal seen
-        seen += 1
-        if seen >= looks:
-            raise asyncio.CancelledError
-        await asyncio.sleep(seconds)
-
-    trigger.pause = counted  # type: ignore[method-assign]
-
-    async def listen() -> list[str]:
-        heard: list[str] = []
-        with contextlib.suppress(asyncio.CancelledError):
-            async for event in trigger.run():
-                heard += [event.payload["partition"]]
-        return heard
-
-    return asyncio.run(listen())
-
-
-def land(folder: Path, key: str, text: str = "a\n1\n") -> None:
-    (folder / f"{key}.csv").write_text(text)
-
-
-def test_a_partition_is_announced_once_over_restarts(tmp_path: Path) -> None:
-    """What was seen is kept by the asset, so a new triggerer does not start over."""
-    kept = Kept()
-    land(tmp_path, "2026-01-05")
-
-    assert events(watcher(tmp_path, kept)) == ["2026-01-05"]
-    assert events(watcher(tmp_path, kept)) == []
-    land(tmp_path, "2026-01-12")
-    assert events(watcher(tmp_path, kept)) == ["2026-01-12"]
+    def stages(self, model: str = "churn") -> dict[str, Stage]:
+        return {each.key: each.stage for each in self.store.of(model)}
 
 
-def test_late_data_and_revisions_wake_nobody(tmp_path: Path) -> None:
+@pytest.fixture
+def yard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Yard:
+    """Airflow's word on its runs is the one thing that is not real here; tests/stack has the real one."""
+    built, now = Yard(root=tmp_path), FlightworthyHook.now
+    monkeypatch.setattr(FlightworthyHook, "now", staticmethod(lambda: now() + built.later))
+    monkeypatch.setattr(airflow_runs, "is_busy", lambda dag_id: dag_id in built.busy)
+    monkeypatch.setattr(FlightworthyHook, "arrivals", lambda _: built.store)
+    extra = {"home": str(tmp_path), "models": str(tmp_path / "models")}
+    monkeypatch.setenv("AIRFLOW_CONN_FLIGHTWORTHY_DEFAULT", json.dumps({"conn_type": "generic", "extra": extra}))
+    return built
+
+
+# -- what a look finds -------------------------------------------------------------------------------------------------
+
+
+def test_a_partition_is_announced_once_over_restarts(yard: Yard) -> None:
+    """What was seen and announced is in the database, so a new triggerer does not start over."""
+    yard.model()
+    yard.land(MONDAY)
+
+    assert yard.due(yard.looked(times=1)) == []
+    assert yard.due(yard.looked()) == [MONDAY]
+    assert yard.due(yard.looked()) == []
+    yard.take()
+    yard.land(NEXT_MONDAY)
+    assert yard.due(yard.looked()) == [NEXT_MONDAY]
+
+
+def test_a_file_that_still_grows_wakes_nobody(yard: Yard) -> None:
+    """Two looks must have seen the same size and time; a restart between them only makes it wait for two more."""
+    yard.model()
+    watch = yard.watch()
+    for rows in range(4):
+        yard.land(MONDAY, "a\n" + "1\n" * rows)
+        yard.looked(watch, times=1)
+    assert yard.stages() == {}
+    yard.looked(yard.watch(), times=1)
+    assert yard.stages() == {}
+    yard.looked(watch, times=1)
+    assert yard.stages() == {MONDAY: Stage.SEEN}
+
+
+def test_late_data_and_revisions_are_noted_and_wake_nobody(yard: Yard) -> None:
     """They wait for a run that reads their key."""
-    kept = Kept()
-    land(tmp_path, "2026-01-05")
-    events(watcher(tmp_path, kept))
-    land(tmp_path, "2025-12-29")
-    land(tmp_path, "2026-01-05", "a\n1\n2\n")
+    yard.model()
+    yard.land(MONDAY)
+    watch = yard.looked()
+    yard.due(watch)
+    yard.take()
+    yard.land("2025-12-29")
+    yard.land(MONDAY, "a\n1\n2\n")
+    yard.looked(watch)
 
-    assert events(watcher(tmp_path, kept)) == []
-
-
-def test_an_event_that_was_handed_over_but_not_kept_is_raised_again(tmp_path: Path) -> None:
-    """A triggerer that dies between the two must not lose a partition; ingest lets one run take it."""
-
-    class Forgets(Kept):
-        async def aset(self, key: str, value: Any) -> None:
-            raise asyncio.CancelledError
-
-    land(tmp_path, "2026-01-05")
-
-    assert events(watcher(tmp_path, Forgets())) == ["2026-01-05"]
-    assert events(watcher(tmp_path, Kept())) == ["2026-01-05"]
+    assert yard.due(watch) == []
+    assert {(each.key, each.kind) for each in yard.store.of("churn")} == {
+        (MONDAY, Kind.FRESH), (MONDAY, Kind.REVISED), ("2025-12-29", Kind.LATE),
+    }  # fmt: skip
 
 
-def test_a_source_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
-    """A missing folder is a folder without partitions."""
-    assert events(watcher(tmp_path / "later", Kept()), looks=2) == []
+def test_what_lay_there_before_the_models_first_interval_wakes_nobody(yard: Yard) -> None:
+    """Where each partition has a run of its own; a history of years is for a backfill."""
+    yard.model()
+    for key in ("2025-12-22", MONDAY, NEXT_MONDAY):
+        yard.land(key)
+
+    assert yard.due(yard.looked()) == [MONDAY]
+    assert [each.key for each in yard.store.waiting()] == [MONDAY, NEXT_MONDAY]
 
 
-def test_the_trigger_comes_back_from_what_airflow_stores_of_it(tmp_path: Path) -> None:
-    """Its class path and arguments are all that the triggerer has."""
-    path, arguments = watcher(tmp_path, Kept()).serialize()
+def test_a_newer_partition_waits_for_an_older_one_that_is_still_uploaded(yard: Yard) -> None:
+    """Both were sent at once: the slower upload must not become late data."""
+    yard.model()
+    yard.land(NEXT_MONDAY)
+    watch = yard.watch()
+    for rows in range(3):
+        yard.land(MONDAY, "a\n" + "1\n" * rows)
+        yard.looked(watch, times=1)
+    assert yard.stages() == {}
+    yard.looked(watch, times=1)
+
+    assert {each.key: each.kind for each in yard.store.of("churn")} == {MONDAY: Kind.FRESH, NEXT_MONDAY: Kind.FRESH}
+
+
+def test_partitions_that_arrive_together_are_one_deployment_unless_the_spec_wants_each(yard: Yard) -> None:
+    """One event for all of them; or one after another, the next when a run has taken the one before."""
+    yard.model("churn")
+    yard.model("claims", new_data="latest")
+    for key in (MONDAY, NEXT_MONDAY, THIRD):
+        yard.land(key)
+        yard.land(key, model="claims")
+    watch = yard.looked()
+
+    assert sorted(yard.due(watch)) == [MONDAY, THIRD]
+    assert yard.due(watch) == []
+    assert yard.take() == [MONDAY]
+    assert yard.due(watch) == [NEXT_MONDAY]
+
+
+def test_a_model_yaml_that_changes_is_read_again_and_one_that_is_wrong_stops_nobody(yard: Yard) -> None:
+    """A source that moves is watched where it is now."""
+    yard.model()
+    yard.model("claims")
+    watch = yard.watch()
+    assert sorted(watch.models()) == ["churn", "claims"]
+    (yard.root / "models" / "claims" / "model.yaml").write_text("model: claims\n")
+    yard.model(uri=f"{yard.root}/elsewhere/{{partition}}.csv")
+    yard.land(MONDAY, model="elsewhere")
+
+    yard.looked(watch)
+
+    assert watch.models() == ("churn",)
+    assert yard.due(watch) == [MONDAY]
+
+
+# -- whole, by a marker or a manifest ----------------------------------------------------------------------------------
+
+
+def test_with_a_marker_a_partition_is_whole_when_that_is_there_and_no_older(yard: Yard) -> None:
+    """At the first look that sees it; the marker of an earlier delivery does not count."""
+    yard.model(uri=f"{yard.root}/churn/{{partition}}/*.csv", complete={"marker": "_SUCCESS"})
+    yard.land(MONDAY, name="{}/part-1.csv")
+    watch = yard.looked(times=3)
+    assert yard.stages() == {}
+    marker = yard.land(MONDAY, "", name="{}/_SUCCESS")
+    yard.looked(watch, times=1)
+    assert yard.stages() == {MONDAY: Stage.SEEN}
+
+    part = yard.land(MONDAY, "a\n1\n2\n", name="{}/part-1.csv")
+    newer = part.stat().st_mtime + 60
+    os.utime(part, (newer, newer))
+    yard.looked(watch)
+    assert [each.kind for each in yard.store.of("churn")] == [Kind.FRESH]
+    os.utime(marker, (newer, newer))
+    yard.looked(watch)
+    assert [each.kind for each in yard.store.of("churn")] == [Kind.FRESH, Kind.REVISED]
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "not JSON",
+        "{}",
+        '{"files": []}',
+        '{"files": [{"name": "2026-01-05.csv"}]}',
+        '{"files": [{"name": "2026-01-05.csv", "size": 5}]}',
+        '{"files": [{"name": "2026-01-05.csv", "size": 4}, {"name": "more.csv", "size": 4}]}',
+        '{"files": [{"name": "2026-01-05.csv", "size": 4, "sha256": "00"}]}',
+    ],
+    ids=["half-written", "empty", "no files", "no size", "another size", "another file", "another digest"],
+)
+def test_with_a_manifest_a_partition_waits_for_all_that_is_listed(yard: Yard, manifest: str) -> None:
+    """Every file, of that size and with that content; and the mended manifest lets it go at once."""
+    yard.model(complete={"manifest": "{partition}.manifest.json"})
+    yard.land(MONDAY)
+    yard.land(MONDAY, manifest, name="{}.manifest.json")
+    watch = yard.looked(times=3)
+    assert yard.stages() == {}
+
+    digest = hashlib.sha256(b"a\n1\n").hexdigest()
+    entry = {"name": f"{MONDAY}.csv", "size": 4, "sha256": digest}
+    yard.land(MONDAY, json.dumps({"files": [entry]}), name="{}.manifest.json")
+    yard.looked(watch, times=1)
+    assert yard.stages() == {MONDAY: Stage.SEEN}
+
+
+# -- lost events -------------------------------------------------------------------------------------------------------
+
+
+def test_an_event_that_no_run_came_for_is_announced_again_unless_the_model_is_busy(yard: Yard) -> None:
+    """Airflow may have dropped it; or its run waits behind another one."""
+    yard.model()
+    yard.land(MONDAY)
+    watch = yard.looked()
+    assert yard.due(watch) == [MONDAY]
+    yard.later = timedelta(minutes=1)
+    yard.busy = {"churn.deploy"}
+    assert yard.due(watch) == []
+    yard.busy = set()
+    assert yard.due(watch) == [MONDAY]
+    assert yard.due(watch) == []
+
+
+def test_how_a_run_ended_is_noted_and_one_that_was_deleted_gives_its_arrival_back(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is still under way stays taken; what failed and was cleared by hand is looked at again."""
+    yard.model()
+    for key in (MONDAY, NEXT_MONDAY, THIRD):
+        yard.land(key)
+    watch = yard.looked()
+    assert [yard.take(number) for number in (1, 2, 3)] == [[MONDAY], [NEXT_MONDAY], [THIRD]]
+    endings: dict[str, Outcome | None] = {"run 1": Outcome(failed=True, tasks=("evaluate",)), "run 2": None}
+    monkeypatch.setattr(airflow_runs, "is_there", lambda run: run.run_id in endings)
+    monkeypatch.setattr(airflow_runs, "ending_of", lambda run: endings[run.run_id])
+
+    watch.settle()
+    assert yard.stages() == {MONDAY: Stage.CONSIDERED, NEXT_MONDAY: Stage.TAKEN, THIRD: Stage.SEEN}
+    assert str(yard.store.of("churn")[0].outcome) == "failed at evaluate"
+
+    endings["run 1"] = Outcome(failed=False, tasks=())
+    watch.settle_failed()
+    assert str(yard.store.of("churn")[0].outcome) == "went through"
+    assert yard.due(watch) == [THIRD]
+
+
+# -- the triggers ------------------------------------------------------------------------------------------------------
+
+
+async def heard(*models: str, seconds: float = 1.0) -> dict[str, list[str]]:
+    """What the triggers of these models raise while they share one stream for so long, as Airflow's triggerer does."""
+    from airflow.triggers.shared_stream import SharedStreamManager
+
+    raised: dict[str, list[str]] = {model: [] for model in models}
+    streams = SharedStreamManager(log=new_partition.log)  # type: ignore[arg-type]
+
+    async def listen(number: int, model: str) -> None:
+        trigger = NewPartitionTrigger(model=model, poke_interval=0.02)
+        shared = streams.subscribe(trigger_id=number, trigger=trigger, key=trigger.shared_stream_key())
+        async for event in trigger.filter_shared_stream(shared):
+            raised[model].append(event.payload["partition"])
+
+    listeners = [asyncio.create_task(listen(number, model)) for number, model in enumerate(models)]
+    await asyncio.sleep(seconds)
+    await streams.stop_all()
+    for listener in listeners:
+        listener.cancel()
+    await asyncio.gather(*listeners, return_exceptions=True)
+    return raised
+
+
+def test_one_stream_serves_the_triggers_of_all_models(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each raises its own model's events, and there is one watch for all of them."""
+    rounds: list[NewPartitionTrigger] = []
+    real = NewPartitionTrigger.open_shared_stream.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        NewPartitionTrigger, "open_shared_stream", classmethod(lambda *words: rounds.append(words) or real(*words))
+    )
+    for model in ("churn", "claims", "idle"):
+        yard.model(model)
+    yard.land(MONDAY)
+    yard.land(NEXT_MONDAY, model="claims")
+
+    assert asyncio.run(heard("churn", "claims", "idle")) == {"churn": [MONDAY], "claims": [NEXT_MONDAY], "idle": []}
+    assert len(rounds) == 1
+    assert yard.stages() == {MONDAY: Stage.ANNOUNCED}
+
+
+def test_a_store_that_breaks_or_hangs_keeps_no_other_model_waiting(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither an error of any kind nor an answer that never comes."""
+    real, end = watching.listing, threading.Event()
+
+    def listing(source: Any) -> tuple[SourceFile, ...]:
+        if "broken" in source.uri:
+            raise RuntimeError("a vendor's own error")
+        if "away" in source.uri:
+            raise Unavailable("no route to the store")
+        if "hanging" in source.uri:
+            end.wait(20)
+        return real(source)
+
+    monkeypatch.setattr(watching, "listing", listing)
+    models = ("broken", "away", "hanging", "churn")
+    for model in models:
+        yard.model(model)
+        yard.land(MONDAY, model=model)
+
+    raised = asyncio.run(heard(*models))
+    end.set()
+
+    assert raised == {"broken": [], "away": [], "hanging": [], "churn": [MONDAY]}
+
+
+def test_an_event_that_was_handed_over_and_not_noted_is_raised_again(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A triggerer that dies between the two must not lose a partition; only one run takes it."""
+    yard.model()
+    yard.land(MONDAY)
+
+    def dies(*_words: Any, **_more: Any) -> None:
+        raise Unavailable("the database went away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(MemoryArrivals, "announced", dies)
+        assert asyncio.run(heard("churn"))["churn"] == [MONDAY]
+    assert asyncio.run(heard("churn"))["churn"] == [MONDAY]
+
+
+def test_the_trigger_comes_back_from_what_airflow_stores_of_it() -> None:
+    """Its class path and arguments are all that the triggerer has; the source may move without it changing."""
+    path, arguments = NewPartitionTrigger(model="churn").serialize()
 
     assert path.endswith("NewPartitionTrigger")
     assert NewPartitionTrigger(**arguments).serialize() == (path, arguments)
 
 
-def test_the_sensor_is_told_when_its_own_partition_has_settled(tmp_path: Path) -> None:
-    """Others do not concern it."""
-    land(tmp_path, "2026-01-05")
-    land(tmp_path, "2026-01-12")
-    trigger = PartitionLandedTrigger(
-        uri=f"{tmp_path}/{{partition}}.csv", partition_format="%Y-%m-%d", partition="2026-01-05", poke_interval=0.02
-    )
-
-    async def first() -> Any:
+def first_of(trigger: PartitionLandedTrigger) -> list[Any]:
+    async def first() -> list[Any]:
         async with asyncio.timeout(5):
             return [event.payload async for event in trigger.run()]
 
-    assert asyncio.run(first()) == ["2026-01-05"]
+    return asyncio.run(first())
+
+
+def test_the_sensor_is_told_when_its_own_partition_has_settled(tmp_path: Path) -> None:
+    """Others do not concern it."""
+    for key in (MONDAY, NEXT_MONDAY):
+        (tmp_path / f"{key}.csv").write_text("a\n1\n")
+    trigger = PartitionLandedTrigger(
+        uri=f"{tmp_path}/{{partition}}.csv", partition_format="%Y-%m-%d", partition=MONDAY, poke_interval=0.02
+    )
+
+    assert first_of(trigger) == [MONDAY]
+    assert PartitionLandedTrigger(**trigger.serialize()[1]).serialize() == trigger.serialize()
+
+
+def test_the_sensor_waits_for_a_marker_where_it_is_told_of_one(tmp_path: Path) -> None:
+    """As the watcher does."""
+    (tmp_path / f"{MONDAY}.csv").write_text("a\n1\n")
+    trigger = PartitionLandedTrigger(
+        uri=f"{tmp_path}/{{partition}}.csv", partition_format="%Y-%m-%d", partition=MONDAY,
+        complete={"marker": "{partition}.done"}, poke_interval=0.02,
+    )  # fmt: skip
+
+    async def waited() -> list[Any]:
+        events: AsyncIterator[Any] = trigger.run()
+        first = asyncio.ensure_future(anext(events))
+        done, _ = await asyncio.wait([first], timeout=0.3)
+        assert not done
+        (tmp_path / f"{MONDAY}.done").write_text("")
+        return [(await asyncio.wait_for(first, 5)).payload]
+
+    assert asyncio.run(waited()) == [MONDAY]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DownstreamTasksSkipped
+
+from flightworthy.adapters.backtest_files import BacktestFiles
 from flightworthy_airflow.operators.evaluate import EvaluateOperator
 from flightworthy_airflow.operators.register import RegisterOperator
 from flightworthy_airflow.operators.train import TrainOperator
 from tests.flightworthy_airflow.conftest import MODEL, MONDAY, NEXT_MONDAY, Line, by_hand, run_of
+from tests.training_material import TRAIN
 
 STRICT = [{"metric": "roc_auc", "at_least": 0.999}, {"metric": "log_loss", "at_most": 0.001}]
 
@@ -98,6 +104,126 @@ def test_in_a_backfill_the_objections_are_recorded_and_do_not_stop_the_run(line:
 
     assert len(evaluation["decision"]["objections"]) == 2
     assert (registered["version"], registered["is_new"], registered["is_challenger"]) == (1, True, False)
+
+
+def test_a_backfill_keeps_what_its_version_was_worth(line: Line) -> None:
+    """A point of the backtest, with the baseline beside it, and a page that the task links to."""
+    line.land()
+    evaluation = line.evaluated(run_of("backfill"))
+    register = RegisterOperator(task_id="register", model=MODEL, evaluation=evaluation)
+
+    register.execute(run_of("backfill"))
+
+    (point,) = BacktestFiles(root=line.home / "backtests").points(MODEL)
+    assert (point.version, point.measured.partition_key) == (1, MONDAY)
+    assert point.measured.metrics["roc_auc"].value == evaluation["metrics"]["roc_auc"]
+    assert point.measured.baseline.name == "age alone"
+    assert register.report_path == f"{MODEL}/backtest.html"
+    assert "roc_auc over time" in (line.home / "reports" / MODEL / "backtest.html").read_text()
+
+
+def test_what_a_live_run_registers_is_no_point_of_a_backtest(line: Line) -> None:
+    """It was measured for now."""
+    line.land()
+    line.register(by_hand(), line.evaluated(by_hand()))
+
+    assert BacktestFiles(root=line.home / "backtests").points(MODEL) == []
+
+
+def test_in_a_backfill_the_tasks_of_a_release_are_skipped_unstarted(line: Line) -> None:
+    """Where the DAG names them; the version is handed on all the same."""
+    line.land()
+    handed_on: dict[str, Any] = {}
+    ti = SimpleNamespace(xcom_push=lambda *, key, value: handed_on.update({key: value}))
+    evaluation = line.evaluated(run_of("backfill"))
+    register = RegisterOperator(
+        task_id="register", model=MODEL, evaluation=evaluation, release_tasks=("containerize", "promote")
+    )
+
+    with pytest.raises(DownstreamTasksSkipped) as skipped:
+        register.execute(run_of("backfill", ti=ti))
+
+    assert skipped.value.tasks == ["containerize", "promote"]
+    assert handed_on["return_value"]["version"] == 1
+
+
+def test_the_same_backfill_again_does_nothing_at_all(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even the source is read; it says which version the interval has."""
+    line.land()
+    line.register(run_of("backfill"), line.evaluated(run_of("backfill")))
+    monkeypatch.setattr("flightworthy_airflow.hooks.sources.source_of", lambda _: pytest.fail("it was read"))
+
+    with pytest.raises(AirflowSkipException, match=r"2026-01-05 of shop was done: version 1"):
+        line.ingest(run_of("backfill", run_id="run-2"))
+
+    assert len(line.registry.kept) == 1
+
+
+@pytest.mark.parametrize("changed", ["code", "spec", "parameters", "lock", "the version is gone", "other interval"])
+def test_a_backfill_is_done_again_where_something_differs(line: Line, changed: str) -> None:
+    """Whatever decides a result; and a version that was thrown away is made anew."""
+    line.land()
+    line.land(NEXT_MONDAY, seed=6)
+    line.register(run_of("backfill"), line.evaluated(run_of("backfill")))
+    asked = run_of("backfill", run_id="run-2")
+    if changed == "code":
+        (line.models / MODEL / "train.py").write_text(TRAIN + "\n# better\n")
+    elif changed == "spec":
+        line.say(gates=STRICT)
+    elif changed == "parameters":
+        asked = run_of("backfill", params={"parameters": {"C": 0.5}})
+    elif changed == "lock":
+        (line.models.parent / "requirements.lock").write_text("numpy==1.0\n")
+    elif changed == "the version is gone":
+        line.registry.kept.clear()
+    else:
+        asked = run_of("backfill", at=NEXT_MONDAY)
+
+    assert line.ingest(asked)["intent"] == "backfill"
+
+
+def test_a_live_run_is_not_stopped_by_what_a_backfill_did(line: Line) -> None:
+    """It has another purpose: to release."""
+    line.land()
+    line.register(run_of("backfill"), line.evaluated(run_of("backfill")))
+
+    assert line.ingest(by_hand())["intent"] == "manual"
+    assert line.ingest(run_of("scheduled"))["intent"] == "schedule"
+
+
+def test_a_backfill_is_measured_against_who_served_at_the_end_of_its_interval(line: Line) -> None:
+    """By the ledger. Of a time before there is nobody, and no gate can go by who serves now."""
+    line.say(gates=[{"metric": "log_loss", "at_most": 1.0, "not_worse_by": 0.5}])
+    line.land(MONDAY)
+    release = line.released(by_hand())
+    today = datetime.now(UTC)
+    line.land("2030-01-07", seed=6)
+
+    before = line.evaluated(run_of("backfill", run_id="run-2"))
+    after = line.evaluated(run_of("backfill", run_id="run-3", at="2030-01-07"))
+
+    assert today < datetime(2030, 1, 7, tzinfo=UTC)
+    assert before["champion_metrics"] is None
+    assert any("no champion" in note for note in before["decision"]["notes"])
+    assert set(after["champion_metrics"]) == set(after["metrics"])
+    assert after["backtest"]["opponent"]["name"] == f"version {release.version}"
+    assert after["decision"]["notes"] == []
+
+
+def test_where_nobody_served_the_version_of_the_interval_before_is_shown_and_decides_nothing(line: Line) -> None:
+    """Runs of a backfill end in any order, and a decision must not depend on it."""
+    line.say(gates=[{"metric": "log_loss", "at_most": 1.0, "not_worse_by": 0.0}])
+    line.land(MONDAY)
+    line.land(NEXT_MONDAY, seed=6)
+    first = line.register(run_of("backfill"), line.evaluated(run_of("backfill")))
+
+    second = line.evaluated(run_of("backfill", run_id="run-2", at=NEXT_MONDAY))
+
+    assert second["backtest"]["opponent"]["kind"] == "predecessor"
+    assert second["backtest"]["opponent"]["name"] == f"version {first['version']}, of {MONDAY}"
+    assert second["decision"]["objections"] == []
+    assert second["champion_metrics"] is None
+    assert "predecessor" in (line.home / "reports" / second["report"]).read_text()
 
 
 def test_challenger_and_champion_are_measured_on_the_same_holdout(line: Line) -> None:

@@ -15,7 +15,12 @@ MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 
 def context(run_type: str, *, events: list[dict[str, Any]] | None = None, params: dict[str, Any] | None = None) -> Any:
     dag_run = SimpleNamespace(
-        run_id="run-1", dag_id="churn.deploy", run_type=run_type, data_interval_start=MONDAY, triggering_user_name=None
+        run_id="run-1",
+        dag_id="churn.deploy",
+        run_type=run_type,
+        data_interval_start=MONDAY,
+        data_interval_end=MONDAY,
+        triggering_user_name=None,
     )
     happened = {"asset": [SimpleNamespace(extra=extra) for extra in events or []]}
     return {"dag_run": dag_run, "triggering_asset_events": happened, "params": params or {}}

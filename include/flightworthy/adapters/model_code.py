@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from flightworthy.errors import ModelCodeError
 from flightworthy.spec import Spec
 from flightworthy.training import TrainingOrder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["ModelFolders"]
 
@@ -115,6 +115,8 @@ def _line(path: Path, error: BaseException) -> int:
 
 
 def _problem(fitted: Any, spec: Spec) -> str:
+    import numpy as np  # here, so that a digest of the code costs no second
+
     if not callable(getattr(fitted, "predict_proba", None)):
         return "has no predict_proba"
     classes: Sequence[Any] = np.asarray(getattr(fitted, "classes_", ())).tolist()

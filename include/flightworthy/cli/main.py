@@ -45,6 +45,7 @@ COMMANDS = {
     "quarantine": "show which partitions were refused, and why",
     "reproduce": "train a version again from what was recorded, and say whether it is the same",
     "diff": "show what differs between two versions: data, parameters, code, packages, metrics, decision",
+    "backtest": "show what the versions of past intervals were worth, and against whom",
     "prune": "throw away what retention lets go: images, folders and versions that nobody needs",
     "compact": "turn finished files of the prediction log into Parquet, a folder for each day",
     "database": "make or upgrade the tables of the release database, or look at them",
@@ -219,6 +220,13 @@ def _diff(command: argparse.ArgumentParser) -> None:
     _json(command)
 
 
+def _backtest(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("--from", dest="since", metavar="KEY", help="the first interval, by its partition key")
+    command.add_argument("--to", dest="until", metavar="KEY", help="the last one; 1995 is all of its months")
+    _json(command)
+
+
 def _prune(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; all models if none is given")
     command.add_argument("--dry-run", action="store_true", help="only say what would go, and why")
@@ -254,6 +262,7 @@ _ARGUMENTS = {
     "quarantine": _quarantine,
     "reproduce": _reproduce,
     "diff": _diff,
+    "backtest": _backtest,
     "prune": _prune,
     "compact": _compact,
     "database": _database,

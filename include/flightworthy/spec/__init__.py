@@ -1,6 +1,6 @@
 """What model.yaml says, as types: a model's standing order. Files are read by ``flightworthy.adapters.spec_files``."""
 
-from flightworthy.spec.inputs import Dataset, EventTime, Feature, Schedule, Source
+from flightworthy.spec.inputs import Complete, Dataset, EventTime, Feature, Schedule, Source
 from flightworthy.spec.personal import Personal, PersonalColumn
 from flightworthy.spec.sections import (
     LOWER_IS_BETTER,
@@ -22,6 +22,7 @@ __all__ = [
     "METRICS",
     "MODEL_NAME",
     "Approval",
+    "Complete",
     "Dataset",
     "Drift",
     "Evaluation",

@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from flightworthy.errors import SpecError
-from flightworthy.partition import PLACEHOLDER, check_pattern
+from flightworthy.partition import PLACEHOLDER, check_pattern, folder_of
 from flightworthy.spec.quantities import ColumnNames, Cron, Instant, Share
 from flightworthy.spec.section import Section, problem, problems
 
-__all__ = ["Dataset", "EventTime", "Feature", "Schedule", "Source"]
+__all__ = ["Complete", "Dataset", "EventTime", "Feature", "Schedule", "Source"]
 
 _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
+_FILE_NAME = re.compile(r"(?!\.\.)[A-Za-z0-9_.=-]+")
 _PATH_SAFE = re.compile(r"(?!\.)(?:%[A-Za-z]|[A-Za-z0-9_.=-])+")
 
 
@@ -60,6 +61,43 @@ class EventTime(Section):
     """How that time is written, as ``strptime`` reads it."""
 
 
+class Complete(Section):
+    """How it is known that all of a partition is there; ``settled`` is short for no other evidence than quiet."""
+
+    marker: str | None = None
+    """A file that is written when all others are, such as ``_SUCCESS`` or ``{partition}.done``."""
+    manifest: str | None = None
+    """A JSON file that lists the others with their sizes, and may list their SHA-256."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, written: Any) -> Any:
+        if not isinstance(written, str):
+            return written
+        if written != "settled":
+            raise problem("must be settled, or say marker or manifest")
+        return {}
+
+    @model_validator(mode="after")
+    def _name_one_file(self) -> Complete:
+        if self.marker is not None and self.manifest is not None:
+            raise problem("has both marker and manifest; keep one of the two")
+        if self.named is not None and not _FILE_NAME.fullmatch(self.named.replace(PLACEHOLDER, "p")):
+            raise problem(
+                f"{self.named!r} is no file name: it lies in the folder of the partition's files and may hold "
+                f"letters, digits, {PLACEHOLDER} and . _ = -"
+            )
+        return self
+
+    def __str__(self) -> str:
+        return self.named or "settled"
+
+    @property
+    def named(self) -> str | None:
+        """The file that says so; None where it is told by looking twice."""
+        return self.marker or self.manifest
+
+
 class Source(Section):
     """Where partitions come from."""
 
@@ -69,12 +107,16 @@ class Source(Section):
     """The partition key of a data interval: its start, as ``strftime`` writes it."""
     event_time: EventTime | None = None
     """Present where one file holds all partitions; then ``uri`` has no ``{partition}``."""
+    complete: Complete = Complete()
+    """How it is known that a partition is whole: ``settled``, or a ``marker`` or ``manifest`` beside its files."""
 
     @model_validator(mode="after")
     def _name_the_partition(self) -> Source:
         found = [(("uri",), sentence) for sentence in _about_uri(self.uri, picked=self.event_time is not None)]
         if sentence := _about_pattern(self.partition):
             found.append((("partition",), sentence))
+        if sentence := _about_complete(self.uri, self.complete, picked=self.event_time is not None):
+            found.append((("complete",), sentence))
         if found:
             raise problems(found)
         return self
@@ -89,6 +131,16 @@ def _about_uri(uri: str, *, picked: bool) -> Iterator[str]:
         yield f"{', '.join(other)} means nothing here; only {PLACEHOLDER} is replaced"
     if not uri.endswith((".csv", ".parquet")):
         yield "must end in .csv or .parquet"
+
+
+def _about_complete(uri: str, complete: Complete, *, picked: bool) -> str | None:
+    if complete.named is None:
+        return None
+    if picked:
+        return "must be settled, since one file holds all partitions"
+    if PLACEHOLDER not in folder_of(uri) and PLACEHOLDER not in complete.named:
+        return f"{complete.named!r} must contain {PLACEHOLDER}: the files of all partitions lie in one folder"
+    return None
 
 
 @functools.cache
@@ -110,6 +162,8 @@ class Schedule(Section):
     """Five fields: minute, hour, day, month, weekday (UTC)."""
     start_at: Instant
     """Start of the first data interval."""
+    new_data: Literal["latest", "each"] = "latest"
+    """What becomes of partitions that arrive together: one deployment of the ``latest``, or one of ``each``."""
 
 
 class Dataset(Section):

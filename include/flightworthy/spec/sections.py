@@ -90,12 +90,16 @@ class Gate(Section):
     """The highest score that passes."""
     not_worse_by: Annotated[float, Field(ge=0)] | None = None
     """How much worse than the champion's score, on the same rows, still passes."""
+    better_than_baseline: Annotated[float, Field(ge=0)] | None = None
+    """How much better than the best single feature's score, on the same rows, it must be."""
 
     @model_validator(mode="after")
     def _state_a_bound(self) -> Gate:
         bounds = [bound for bound in (self.at_least, self.at_most) if bound is not None]
-        if not bounds and self.not_worse_by is None:
-            raise problem("needs a bound: at_least, at_most or not_worse_by")
+        if not bounds and self.not_worse_by is None and self.better_than_baseline is None:
+            raise problem("needs a bound: at_least, at_most or not_worse_by; or better_than_baseline")
+        if self.slice is not None and self.better_than_baseline is not None:
+            raise problem("the baseline is measured as a whole: better_than_baseline has no slice")
         if len(bounds) == 2 and bounds[0] > bounds[1]:
             raise problem(
                 f"at_least ({bounds[0]:g}) must not be greater than at_most ({bounds[1]:g}): nothing would pass"

@@ -16,9 +16,10 @@ from flightworthy.errors import SpecError
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+    from flightworthy.adapters.backtest_files import BacktestFiles
     from flightworthy.adapters.dataset_files import DatasetFiles
     from flightworthy.adapters.personal_columns import Protection
-    from flightworthy.adapters.sql_releases import SqlReleases
+    from flightworthy.adapters.sql_releases import SqlArrivals, SqlReleases
     from flightworthy.expectations import Instruments, Suite
     from flightworthy.personal import Keys
     from flightworthy.release import Release
@@ -130,11 +131,23 @@ class FlightworthyHook(BaseHook):
 
         return SqlReleases(self.places.database)
 
+    def arrivals(self) -> SqlArrivals:
+        """What has landed, and which run took it."""
+        from flightworthy.adapters.sql_releases import SqlArrivals
+
+        return SqlArrivals(self.places.database)
+
     def datasets(self) -> DatasetFiles:
         """The partitions, dataset versions and the quarantine."""
         from flightworthy.adapters.dataset_files import DatasetFiles
 
         return DatasetFiles(root=self.places.home / "datasets")
+
+    def backtests(self) -> BacktestFiles:
+        """What the versions of past intervals were worth."""
+        from flightworthy.adapters.backtest_files import BacktestFiles
+
+        return BacktestFiles(root=self.places.home / "backtests")
 
     def spec(self, model: str) -> Spec:
         """The model's standing order, read afresh: a task answers to the file as it is now. Raises SpecError."""

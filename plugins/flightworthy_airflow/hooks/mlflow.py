@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Connection
 
+    from flightworthy.adapters.mlflow_presence import MlflowPresence
     from flightworthy.adapters.mlflow_tracking.connection import MlflowConnection
     from flightworthy.adapters.mlflow_tracking.registry import MlflowRegistry
     from flightworthy.adapters.mlflow_tracking.runs import MlflowRuns
@@ -63,6 +64,13 @@ class MlflowHook(BaseHook):
         from flightworthy.adapters.mlflow_tracking.registry import MlflowRegistry
 
         return MlflowRegistry(connection=self._connection)
+
+    def presence(self) -> MlflowPresence:
+        """Whether a version stands, without importing MLflow."""
+        from flightworthy.adapters.mlflow_presence import MlflowPresence
+
+        known = self._airflow_connection
+        return MlflowPresence(uri=self.url, username=known.login, password=known.password)
 
     def download_release(self, release: Release, folder: Path) -> Path:
         """The artifact of a release, verified against the digest that its bundle names."""

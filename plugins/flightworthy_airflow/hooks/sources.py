@@ -5,24 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flightworthy.adapters.partition_files import PartitionFiles
-    from flightworthy.adapters.personal_columns import Protection
+    from flightworthy.adapters.partition_files.wholeness import Wholeness
+    from flightworthy.adapters.personal_columns import ProtectedSource, Protection
     from flightworthy.partition import SourceFile
-    from flightworthy.spec import Spec
+    from flightworthy.spec import Source, Spec
 
-__all__ = ["listing", "source_of"]
+__all__ = ["listing", "source_of", "wholeness_of"]
 
 
-def listing(uri: str, partition_format: str) -> tuple[SourceFile, ...]:
+def listing(source: Source) -> tuple[SourceFile, ...]:
     """Every landed file by partition key. Blocks; call it from a thread."""
     from flightworthy.adapters.partition_files.listing import Landing
-    from flightworthy.spec import Source
 
-    return Landing.of(Source(uri=uri, partition=partition_format)).files()
+    return Landing.of(source).files()
 
 
-def source_of(spec: Spec, protection: Protection) -> PartitionFiles:
+def wholeness_of(source: Source) -> Wholeness:
+    """Who says whether a partition is all there, by its marker or manifest."""
+    from flightworthy.adapters.partition_files.wholeness import Wholeness
+
+    return Wholeness.of(source)
+
+
+def source_of(spec: Spec, protection: Protection) -> ProtectedSource:
     """The model's source, typed as its spec says; what names a person is treated before anybody sees it."""
     from flightworthy.adapters.partition_files import PartitionFiles
+    from flightworthy.adapters.personal_columns import ProtectedSource
 
-    return PartitionFiles.of(spec, protect=protection.begin)
+    return ProtectedSource(source=PartitionFiles.of(spec), protection=protection)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flightworthy.review import Review
+    from flightworthy.review import Opponent, Review
     from flightworthy.spec import Spec
     from flightworthy.training import Frames, Lineage, TrainingRun, Workshop
     from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
@@ -17,7 +19,15 @@ if TYPE_CHECKING:
     from flightworthy_airflow.references import DatasetReference
     from flightworthy_airflow.runs import Run
 
-__all__ = ["frames_of", "lineage_of", "reviewed", "workshop_of"]
+__all__ = ["Reviewed", "frames_of", "lineage_of", "reviewed", "workshop_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """A review, and the page that a person reads of it."""
+
+    review: Review
+    report: Path
 
 
 def workshop_of(hook: FlightworthyHook, mlflow: MlflowHook) -> Workshop:
@@ -61,28 +71,34 @@ def frames_of(hook: FlightworthyHook, spec: Spec, dataset: DatasetReference) -> 
 
 
 def reviewed(
-    hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, dataset: DatasetReference, run: TrainingRun
-) -> tuple[Review, Path]:
-    """Review the run against the champion that serves now, and write the report that a person reads."""
+    hook: FlightworthyHook,
+    mlflow: MlflowHook,
+    spec: Spec,
+    dataset: DatasetReference,
+    run: TrainingRun,
+    opponent: Callable[[Path], Opponent | None],
+) -> Reviewed:
+    """Review the run against its opponent, fetched into the folder that it is given, and write the report."""
     from flightworthy.adapters.evaluation_report import write_report
+    from flightworthy.adapters.single_feature import SingleFeature
     from flightworthy.dataset import Split
-    from flightworthy.review import review
+    from flightworthy.review import Examiners, review
+    from flightworthy.training import Frames
 
     workshop = workshop_of(hook, mlflow)
-    holdout = _splits(hook, spec, dataset)[Split.HOLDOUT]
-    champion = hook.champion(spec.model)
+    splits = _splits(hook, spec, dataset)
     with tempfile.TemporaryDirectory(prefix="flightworthy-evaluate-") as scratch:
         found = review(
             spec,
-            holdout=holdout,
+            holdout=splits[Split.HOLDOUT],
+            frames=Frames(training=splits[Split.TRAIN], validation=splits[Split.VALIDATION]),
             challenger=workshop.runs.download(run, Path(scratch) / "challenger"),
-            champion=None if champion is None else mlflow.download_release(champion, Path(scratch) / "champion"),
-            artifacts=workshop.artifacts,
-            metrics=workshop.metrics,
+            opponent=opponent(Path(scratch) / "opponent"),
+            examiners=Examiners(artifacts=workshop.artifacts, metrics=workshop.metrics, baselines=SingleFeature()),
         )
     report = hook.reports(spec.model, "evaluations") / f"{dataset.partition}-{run.run_id}.html"
-    write_report(report, spec=spec, run=run, review=found, champion=None if champion is None else champion.version)
-    return found, report
+    write_report(report, spec=spec, run=run, review=found)
+    return Reviewed(review=found, report=report)
 
 
 def _splits(hook: FlightworthyHook, spec: Spec, dataset: DatasetReference):  # type: ignore[no-untyped-def]

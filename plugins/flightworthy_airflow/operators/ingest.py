@@ -2,46 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from flightworthy_airflow.docs import documented
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
+from flightworthy_airflow.hooks.mlflow import MlflowHook
+from flightworthy_airflow.links import ReportLink
 from flightworthy_airflow.references import DatasetReference, pack
 from flightworthy_airflow.refusals import refusals_fail
 from flightworthy_airflow.runs import Intent, Run, describe
+
+if TYPE_CHECKING:
+    from flightworthy.spec import Spec
 
 __all__ = ["IngestOperator"]
 
 
 class IngestOperator(BaseOperator):
-    """Reads the partition of the run's data interval, of the event that started it, or the newest one.
+    """Reads the partition of the run's data interval, of the arrival that it takes, or the newest one.
 
     The same input gives the same digest and is not written twice. A run whose interval has no partition is skipped, and
-    so is a second run for a partition that another run, started by the same arrival, has taken.
+    so is one that was woken by an arrival which another run has taken. A run that is tried again has what it had. A
+    backfill skips what a backfill did before: the same interval, code, parameters, seed and lock, in a version that
+    still stands.
 
     :param model: the model's name
     """
 
-    def __init__(self, *, model: str, conn_id: str = FlightworthyHook.default_conn_name, **kwargs: Any) -> None:
+    operator_extra_links = (ReportLink(name="Backtest"),)
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        conn_id: str = FlightworthyHook.default_conn_name,
+        mlflow_conn_id: str = MlflowHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**documented(self, kwargs))
         self.model = model
         self.conn_id = conn_id
+        self.mlflow_conn_id = mlflow_conn_id
+        self.report_path: str | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         from flightworthy.dataset import ingest
-        from flightworthy.partition import key_of
         from flightworthy_airflow.hooks.sources import source_of
 
         run = describe(context)
         hook = FlightworthyHook(self.conn_id)
         with refusals_fail():
             spec = hook.spec(self.model)
-            key = run.partition
-            if run.interval_start is not None:
-                key = key_of(run.interval_start, spec.source.partition)
+            key = self._key(hook, spec, run)
+            if run.intent is Intent.BACKFILL and key is not None:
+                self._skip_if_done(hook, spec, key, run)
             self.log.info("ingest model=%s intent=%s partition=%s", self.model, run.intent, key or "newest")
             ingested = ingest(
                 source_of(spec, hook.protection(spec)),
@@ -57,8 +74,6 @@ class IngestOperator(BaseOperator):
         own = version.partition
         if own is None:
             raise AirflowFailException(f"partition {version.as_of} of {self.model} waits in quarantine")
-        if run.intent is Intent.NEW_DATA:
-            self._claim(hook, own.key, own.digest, run)
         for written in ingested.written:
             self.log.info("written partition=%s rows=%s digest=%s", written.key, written.rows, written.digest)
         self.log.info(
@@ -77,8 +92,28 @@ class IngestOperator(BaseOperator):
             )
         )
 
-    def _claim(self, hook: FlightworthyHook, key: str, digest: str, run: Run) -> None:
-        """One arrival starts one deployment, however often its event was raised."""
-        owner = hook.releases().claim(self.model, key, digest, run.run_id)
-        if owner != run.run_id:
-            raise AirflowSkipException(f"partition {key} of {self.model} was taken by run {owner} already")
+    @staticmethod
+    def _key(hook: FlightworthyHook, spec: Spec, run: Run) -> str | None:
+        """Whose partition the run is for; None for the newest there is."""
+        from flightworthy.arrival import RunName
+        from flightworthy.partition import key_of
+        from flightworthy_airflow.hooks.arrivals import own_arrival
+
+        if run.intent is Intent.NEW_DATA:
+            # Taken before it is read: whoever comes later sees it taken, and a retry finds it again.
+            name = RunName(dag_id=run.dag_id, run_id=run.run_id)
+            return own_arrival(hook, spec, run=name, named=run.named).key
+        if run.interval_start is not None:
+            return key_of(run.interval_start, spec.source.partition)
+        return run.partition
+
+    def _skip_if_done(self, hook: FlightworthyHook, spec: Spec, key: str, run: Run) -> None:
+        from flightworthy_airflow.hooks.backfills import backtest_page, done_before
+
+        done = done_before(hook, MlflowHook(self.mlflow_conn_id), spec, key, run)
+        if done is not None:
+            self.report_path = backtest_page(hook, self.model)
+            raise AirflowSkipException(
+                f"{key} of {self.model} was done: version {done.version} is what its data, this code, these parameters "
+                "and this lock give; nothing is trained, measured or registered again"
+            )

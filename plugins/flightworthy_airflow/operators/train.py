@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
@@ -61,7 +61,7 @@ class TrainOperator(BaseOperator):
         with refusals_fail():
             dataset = unpack(DatasetReference, self.dataset)
             spec = hook.spec(self.model)
-            params = {**self.trial, **self._overrides(context)}
+            params = {**self.trial, **run.parameters}
             workshop = workshop_of(hook, mlflow)
             order = TrainingOrder(
                 spec=spec,
@@ -74,8 +74,3 @@ class TrainOperator(BaseOperator):
         done = "found, nothing was trained" if found.reused else "trained"
         self.log.info("%s run=%s metrics=%s", done, found.run_id, dict(found.metrics))
         return found.pack()
-
-    @staticmethod
-    def _overrides(context: Context) -> Mapping[str, Any]:
-        """What the form of a manual run asks for; no other run carries any."""
-        return (context.get("params") or {}).get("parameters") or {}

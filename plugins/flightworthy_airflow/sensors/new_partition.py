@@ -21,17 +21,25 @@ class NewPartitionSensor(BaseSensorOperator):
     :param uri: the source, with ``{partition}`` where the key stands
     :param partition_format: how a key is written, as ``strftime`` writes it
     :param partition: the key (templated); by default that of the run's data interval
+    :param complete: how it is known that it is whole, as ``source.complete`` of a model.yaml
     """
 
     template_fields: Sequence[str] = ("uri", "partition")
 
     def __init__(
-        self, *, uri: str, partition_format: str = "%Y-%m-%d", partition: str | None = None, **kwargs: Any
+        self,
+        *,
+        uri: str,
+        partition_format: str = "%Y-%m-%d",
+        partition: str | None = None,
+        complete: str | dict[str, str] = "settled",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**documented(self, {"timeout": timedelta(days=1).total_seconds(), **kwargs}))
         self.uri = uri
         self.partition_format = partition_format
         self.partition = partition
+        self.complete = complete
 
     def execute(self, context: Context) -> None:
         from flightworthy.partition import key_of
@@ -43,7 +51,9 @@ class NewPartitionSensor(BaseSensorOperator):
         if key is None:
             raise ValueError("this run has no data interval; tell the sensor which partition to wait for")
         self.defer(
-            trigger=PartitionLandedTrigger(uri=self.uri, partition_format=self.partition_format, partition=key),
+            trigger=PartitionLandedTrigger(
+                uri=self.uri, partition_format=self.partition_format, partition=key, complete=self.complete
+            ),
             method_name="conclude",
             timeout=timedelta(seconds=self.timeout),
         )

@@ -4,23 +4,40 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from flightworthy.errors import Unavailable
 
+if TYPE_CHECKING:
+    from flightworthy.partition import SourceFile
+    from flightworthy.spec import Source
+
 __all__ = ["PartitionLandedTrigger"]
 
 
 class PartitionLandedTrigger(BaseTrigger):
-    """Fires once, with the key, when two looks in a row saw the partition's files unchanged."""
+    """Fires once, with the key, when the partition is whole.
 
-    def __init__(self, *, uri: str, partition_format: str, partition: str, poke_interval: float = 1.0) -> None:
+    That is when two looks in a row saw its files unchanged; or, where ``complete`` (as ``source.complete`` of a
+    model.yaml) names a marker or a manifest, when that says so.
+    """
+
+    def __init__(
+        self,
+        *,
+        uri: str,
+        partition_format: str,
+        partition: str,
+        complete: str | dict[str, str] = "settled",
+        poke_interval: float = 1.0,
+    ) -> None:
         super().__init__()
         self.uri = uri
         self.partition_format = partition_format
         self.partition = partition
+        self.complete = complete
         self.poke_interval = poke_interval
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -30,23 +47,33 @@ class PartitionLandedTrigger(BaseTrigger):
                 "uri": self.uri,
                 "partition_format": self.partition_format,
                 "partition": self.partition,
+                "complete": self.complete,
                 "poke_interval": self.poke_interval,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        from flightworthy.partition import arrivals
-        from flightworthy_airflow.hooks.sources import listing
+        from flightworthy.spec import Source
 
-        before: tuple[Any, ...] = ()
+        source = Source.model_validate({"uri": self.uri, "partition": self.partition_format, "complete": self.complete})
+        before: tuple[SourceFile, ...] = ()
         while True:
             try:
-                files = await asyncio.to_thread(listing, self.uri, self.partition_format)
+                files, is_whole = await asyncio.to_thread(self._look, source, before)
             except Unavailable as error:
                 self.log.warning("the source was not listed: %s", error)
-                files = before
-            if self.partition in arrivals(files, before=before, known={}).fresh:
+                files, is_whole = before, False
+            if is_whole:
                 yield TriggerEvent(self.partition)
                 return
             before = files
             await asyncio.sleep(self.poke_interval)
+
+    def _look(self, source: Source, before: tuple[SourceFile, ...]) -> tuple[tuple[SourceFile, ...], bool]:
+        """The partition's files, and whether they are all there."""
+        from flightworthy_airflow.hooks.sources import listing, wholeness_of
+
+        files = tuple(file for file in listing(source) if file.key == self.partition)
+        if source.complete.named is None or not files:
+            return files, bool(files) and files == before
+        return files, wholeness_of(source).missing(self.partition, files) is None

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from pyarrow import parquet
 
 from flightworthy.adapters.dataset_files import DatasetFiles
+from flightworthy.adapters.dataset_files.content import BLOCK, digest_of
 from flightworthy.dataset import PartitionVersion, Split, version_of
 from flightworthy.errors import ArtifactRefused, PartitionRefused, Unavailable
 
@@ -59,7 +61,7 @@ def test_a_partition_is_stored_with_its_manifest(store):
 def test_the_same_rows_have_the_same_digest_whoever_wrote_them(store, other):
     """Chunks, widths, dictionaries, slices and metadata are a writer's business."""
     rows = pa.table({"id": [1, 2], "sex": ["f", None], "x": [0.0, None]})
-    assert store.digest(other) == store.digest(rows)
+    assert digest_of(other) == digest_of(rows)
 
 
 @pytest.mark.parametrize(
@@ -75,14 +77,91 @@ def test_the_same_rows_have_the_same_digest_whoever_wrote_them(store, other):
 )
 def test_other_rows_have_another_digest(store, other):
     """A cell, an order, a missing one, a name, a type."""
-    assert store.digest(other) != store.digest(pa.table({"id": [1, 2], "sex": ["f", None]}))
+    assert digest_of(other) != digest_of(pa.table({"id": [1, 2], "sex": ["f", None]}))
 
 
 def test_the_digest_is_the_same_for_ever(store):
     """Written down: with another rule every partition of every user would be new."""
     moment = datetime(2026, 1, 5, tzinfo=UTC)
     rows = {"a": [1, None], "b": [1.5, None], "c": ["ä", None], "d": [True, None], "e": [moment, None]}
-    assert store.digest(pa.table(rows)) == ("30896c09686ebddf3d847eb1b9a5721c61f5fea6171c2890e7a7c977dc774286")
+    assert digest_of(pa.table(rows)) == ("879fd68a2c53c343eb6eb86abd674bfadd48c209cb87079536490e4a0c71c769")
+
+
+class Streamed:
+    """Rows that come batch by batch; ``attempts`` of them."""
+
+    def __init__(self, *attempts):
+        self.given = attempts
+
+    def attempts(self):
+        yield from self.given
+
+
+@pytest.mark.parametrize("size", [1, 1000, BLOCK - 1, BLOCK, BLOCK + 1, 10 * BLOCK])
+def test_the_same_rows_have_the_same_digest_in_any_batches(store, size):
+    """Also across the edges of the blocks that are hashed and written together; even the file is the same."""
+    count = 2 * BLOCK + 7 if size > 1 else 100
+    rows = pa.table({"id": range(count), "sex": [None if each % 7 else f"é{each % 5}" for each in range(count)]})
+    with (
+        store.staged("m", rows) as whole_table,
+        store.staged("m", Streamed(iter(rows.to_batches(max_chunksize=size)))) as streamed,
+    ):
+        assert (streamed.digest, streamed.rows) == (digest_of(rows), count)
+        assert streamed.file_sha256 == whole_table.file_sha256
+    assert store.rows(store.write("m", "2026-01", rows, sources=[], now=NOW)).frame()["id"].tolist() == list(
+        range(count)
+    )
+
+
+def test_rows_are_never_all_in_memory(store):
+    """Twenty blocks pass, and what Arrow holds at any time is a few of them."""
+    block = pa.record_batch({"id": np.arange(BLOCK), "x": np.random.default_rng(7).random(BLOCK)})
+    held, before = [], pa.total_allocated_bytes()
+
+    def batches():
+        for _ in range(20):
+            yield pa.record_batch([pc.add(column, 0) for column in block.columns], names=block.schema.names)
+            held.append(pa.total_allocated_bytes() - before)
+
+    with store.staged("m", Streamed(batches())) as staged:
+        assert staged.rows == 20 * BLOCK
+    assert max(held) < 6 * block.nbytes
+
+
+def test_the_last_attempt_at_reading_rows_is_what_they_are(store):
+    """A late cell may show that a column is no number after all: the rows are then read again, as text."""
+    first = pa.record_batch({"code": [1, 2]})
+    again = pa.record_batch({"code": ["1", "2", "x"]})
+    partition = store.write("m", "2026-01", Streamed(iter([first]), iter([again])), sources=[], now=NOW)
+    assert store.read(partition)["code"].tolist() == ["1", "2", "x"]
+
+
+def test_rows_that_are_refused_half_way_leave_nothing(store):
+    """The refusal is raised as it is; what was laid aside is gone."""
+
+    def batches():
+        yield pa.record_batch({"id": np.arange(2 * BLOCK)})
+        raise PartitionRefused("line 200,000 is short")
+
+    with pytest.raises(PartitionRefused, match="line 200,000 is short"):
+        write_rows(store, batches())
+    assert [path.name for path in (store.root / "m").iterdir()] == [".lock"]
+
+
+def write_rows(store, batches):
+    return store.write("m", "2026-01", Streamed(batches), sources=[], now=NOW)
+
+
+def test_one_writer_does_not_sweep_away_what_another_is_staging(store):
+    """Two tasks of one model take partitions in side by side; only a dead one's leavings are swept."""
+    with store.staged("m", pa.table({"id": [1]})) as staged:
+        write(store, "2026-02", id=[2])
+        assert store.write("m", "2026-01", staged, sources=[], now=NOW).rows == 1
+    left = store.root / "m" / ".room-dead"
+    left.mkdir()
+    (left / "data.parquet").write_bytes(b"half")
+    write(store, "2026-03", id=[3])
+    assert not left.exists()
 
 
 def test_a_dataset_version_is_read_in_time_order_with_one_type_per_column(store):
@@ -237,7 +316,7 @@ def dying_at(count):
 
     for owner, name in (
         (os, "fsync"), (Path, "rename"), (Path, "replace"), (Path, "mkdir"), (Path, "write_text"),
-        (parquet, "write_table"),
+        (parquet.ParquetWriter, "write_table"), (parquet.ParquetWriter, "close"),
     ):
         setattr(owner, name, dies(getattr(owner, name)))
 

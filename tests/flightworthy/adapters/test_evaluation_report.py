@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from flightworthy.adapters.evaluation_report import write_report
 from flightworthy.comparison import compare
 from flightworthy.evaluation import Method, Scored, evaluate
 from flightworthy.gates import decide
-from flightworthy.review import Review
+from flightworthy.review import Contender, Review
 from flightworthy.spec import Gate, Spec
 from flightworthy.training import TrainingRun
 from tests.training_material import make_order, make_spec
@@ -25,19 +26,28 @@ def make_scored(shift: float = 0.0) -> Scored:
     return Scored(labels=labels, predictions=predictions, slices={"colour": [EVIL, "few"] * 5 + ["red"] * 50})
 
 
+def make_contender(kind: Any, name: str, shift: float) -> Contender:
+    theirs = make_scored(shift)
+    return Contender(
+        kind=kind,
+        name=name,
+        scored=theirs,
+        evaluation=evaluate(theirs, METHOD),
+        comparison=compare(make_scored(), theirs, METHOD),
+    )
+
+
 def make_review(*, with_champion: bool) -> Review:
-    scored, champion = make_scored(), make_scored(0.05) if with_champion else None
+    scored = make_scored()
+    champion = make_contender("champion", "version 3", 0.05) if with_champion else None
     measured = evaluate(scored, METHOD)
-    champion_measured = None if champion is None else evaluate(champion, METHOD)
-    comparison = None if champion is None else compare(scored, champion, METHOD)
     gates = [Gate(metric="roc_auc", at_least=1.0, not_worse_by=0.0), Gate(metric="recall", slice="colour", at_least=0)]
     return Review(
-        decision=decide(gates, measured, champion_measured, comparison),
+        decision=decide(gates, measured, champion and champion.evaluation, champion and champion.comparison),
         scored=scored,
         challenger=measured,
-        champion_scored=champion,
-        champion=champion_measured,
-        comparison=comparison,
+        opponent=champion,
+        baseline=make_contender("baseline", f"{EVIL} alone", 0.1),
     )
 
 
@@ -80,7 +90,7 @@ def page(request: pytest.FixtureRequest, tmp_path: Path) -> Page:
     review = make_review(with_champion=request.param)
     path = tmp_path / "reports" / "evaluation.html"
     for _ in range(2):
-        write_report(path, spec=spec, run=make_run(spec), review=review, champion="3" if request.param else None)
+        write_report(path, spec=spec, run=make_run(spec), review=review)
     assert [found.name for found in path.parent.iterdir()] == ["evaluation.html"]
     read = Page()
     read.feed(path.read_text(encoding="utf-8"))
@@ -111,3 +121,9 @@ def test_every_objection_every_metric_and_the_lineage_are_in_it(page: Page) -> N
 def test_the_report_says_whom_the_challenger_was_compared_with(page: Page) -> None:
     """Or that there was nobody."""
     assert ("champion, version 3" in page.text) != ("there is no champion" in page.text)
+
+
+def test_the_baseline_stands_beside_the_challenger(page: Page) -> None:
+    """By its name, so that a reader sees what the model has to beat."""
+    assert f"what {EVIL} alone predicts" in page.text
+    assert "better by" in page.text

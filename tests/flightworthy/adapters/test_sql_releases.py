@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from flightworthy import ledger
-from flightworthy.adapters.sql_releases import SqlReleases, look_at_schema, upgrade_schema
+from flightworthy.adapters.sql_releases import SqlArrivals, SqlReleases, look_at_schema, upgrade_schema
 from flightworthy.adapters.sql_releases.schema import NEWEST, VERSION_TABLE, alembic_config
 from flightworthy.adapters.sql_releases.tables import metadata
 from flightworthy.errors import Conflict, LedgerBroken, Refused, Unavailable
@@ -194,7 +194,9 @@ def test_tables_of_a_newer_flightworthy_are_left_alone(url, store, run):
     """Reading them by guess could lose what they hold; the message says what to do."""
     serving(store, 1)
     run(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
-    with pytest.raises(Refused, match=r"revision 9999, .* up to 0004: a newer one .* Upgrade Flightworthy here too"):
+    with pytest.raises(
+        Refused, match=rf"revision 9999, .* up to {NEWEST}: a newer one .* Upgrade Flightworthy here too"
+    ):
         SqlReleases(url)
     assert look_at_schema(url).found == "9999"
 
@@ -221,7 +223,12 @@ def test_a_database_of_0_1_is_taken_over_without_loss(of_0_1):
     assert {entry.share for entry in store.history()} == {None}
     assert store.observation("churn").healthy == (release(1).id, release(2).id)
     assert store.evidence(store.keep_evidence('{"errors": 3}')) == '{"errors": 3}'
-    assert store.claim("churn", "2026-01-05", "d1", "run 2") == "run 1"
+    arrivals = SqlArrivals(of_0_1)
+    assert [(each.key, each.digest, each.run.run_id) for each in arrivals.of("churn")] == [
+        ("2026-01-05", "d1", "run 1")
+    ]
+    assert arrivals.waiting() == arrivals.taken() == []
+    arrivals.close()
     decided(store, row, promoted(row, NOW), "promoted")
     assert ledger.verify(store.history(), head=store.head()) == 7
     store.close()

@@ -25,10 +25,10 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from flightworthy.adapters.dataset_files import writing
-from flightworthy.adapters.dataset_files.content import digest_of, frame_of, plain, united
+from flightworthy.adapters.dataset_files import staging, writing
+from flightworthy.adapters.dataset_files.content import digest_of, frame_of, united
 from flightworthy.adapters.dataset_files.erased import ErasedFiles
-from flightworthy.dataset import DatasetVersion, PartitionVersion, Quarantined, Split, split_of
+from flightworthy.dataset import DatasetVersion, PartitionVersion, Quarantined, Rows, Split, Staged, split_of
 from flightworthy.errors import ArtifactRefused, PartitionRefused
 from flightworthy.personal import Keys
 
@@ -37,7 +37,10 @@ __all__ = ["DatasetFiles", "PartitionRows"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetFiles:
-    """A `flightworthy.dataset.DatasetStore` of `pyarrow.Table` under the folder ``root``."""
+    """A `flightworthy.dataset.DatasetStore` of `flightworthy.dataset.Rows` under the folder ``root``.
+
+    A `pyarrow.Table`, where somebody has one, is taken for its rows.
+    """
 
     root: Path
 
@@ -58,23 +61,28 @@ class DatasetFiles:
                 versions.append(_partition(manifest))
         return versions
 
-    def digest(self, content: pa.Table) -> str:
-        """Of the columns' names, types and cells; whatever wrote them, and however they were cut into chunks."""
-        return digest_of(plain(content))
+    @contextmanager
+    def staged(self, model: str, content: Rows | pa.Table) -> Iterator[Staged]:
+        """The rows in a file of this store's disk, read to the last and hashed on the way; gone when the block ends.
+
+        Never more than some blocks of rows are in memory. What the rows raise while they are read is raised.
+        """
+        with writing.room(self.root / model) as room:
+            yield staging.stage(content, room / "data.parquet")
 
     def write(
-        self, model: str, key: str, content: pa.Table, *, sources: Sequence[str], now: datetime
+        self, model: str, key: str, content: Staged | Rows | pa.Table, *, sources: Sequence[str], now: datetime
     ) -> PartitionVersion:
-        table = plain(content)
-        partition = PartitionVersion(model=model, key=key, digest=digest_of(table), rows=table.num_rows)
+        if not isinstance(content, Staged):
+            with self.staged(model, content) as staged:
+                return self.write(model, key, staged, sources=sources, now=now)
+        partition = PartitionVersion(model=model, key=key, digest=content.digest, rows=content.rows)
         folder = self._folder(partition)
         with self._locked(model):
             if not folder.exists():
-                manifest = _manifest(partition, table, sources, now)
                 with writing.new_folder(folder) as making:
-                    parquet.write_table(table, making / "data.parquet", compression="zstd")
-                    manifest["file_sha256"] = writing.sha256_of(making / "data.parquet")
-                    writing.write_json(making / "manifest.json", manifest)
+                    writing.write_json(making / "manifest.json", _manifest(partition, content, sources, now))
+                    content.file.rename(making / "data.parquet")
             # The content first: a name in the list without its folder would be a partition lost.
             self._add_revision(partition, now)
         return partition
@@ -189,7 +197,7 @@ class DatasetFiles:
     def _table(self, partition: PartitionVersion) -> pa.Table:
         file = self._folder(partition) / "data.parquet"
         table = parquet.read_table(file, partitioning=None) if file.exists() else None
-        if table is None or digest_of(plain(table)) != partition.digest:
+        if table is None or digest_of(table) != partition.digest:
             raise _refused(partition, file, "is not there" if table is None else _CHANGED)
         return table
 
@@ -246,13 +254,14 @@ def _refused(partition: PartitionVersion, file: Path, what: str) -> ArtifactRefu
     )
 
 
-def _manifest(partition: PartitionVersion, table: pa.Table, sources: Sequence[str], now: datetime) -> dict[str, Any]:
+def _manifest(partition: PartitionVersion, staged: Staged, sources: Sequence[str], now: datetime) -> dict[str, Any]:
     return {
         "model": partition.model,
         "key": partition.key,
         "digest": partition.digest,
         "rows": partition.rows,
-        "columns": {column.name: str(column.type) for column in table.schema},
+        "columns": dict(staged.columns),
+        "file_sha256": staged.file_sha256,
         "sources": list(sources),
         "ingested_at": now.isoformat(),
     }

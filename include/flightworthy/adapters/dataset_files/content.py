@@ -1,19 +1,42 @@
-"""What a partition holds, apart from how a file wrote it: plain types, a digest of the cells, one type per column."""
+"""What a partition holds, apart from how a file wrote it: plain types, blocks of rows, a digest of the cells."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["digest_of", "frame_of", "plain", "united"]
+__all__ = ["BLOCK", "CellsDigest", "batches_of", "blocks", "digest_of", "frame_of", "plain", "united"]
 
+BLOCK: Final = 2**17
+"""Rows that are hashed, and written as a row group, together. Part of what a digest is: it never changes."""
 _EXACT = 2**53
+
+
+def blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The same rows in plain types, `BLOCK` at a time, however they were cut into batches; the last may be shorter.
+
+    There is always at least one, if only to say the columns, unless there is no batch at all.
+    """
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        waiting.append(batch)
+        count += batch.num_rows
+        while count >= BLOCK:
+            table = pa.Table.from_batches(waiting)
+            yield plain(table.slice(0, BLOCK))
+            count -= BLOCK
+            # Always one batch, even an empty one: it says the columns of a partition without rows.
+            waiting = table.slice(BLOCK).to_batches() if count else []
+    if waiting:
+        yield plain(pa.Table.from_batches(waiting))
 
 
 def plain(table: pa.Table) -> pa.Table:
@@ -41,31 +64,66 @@ def _plain(column: pa.Array) -> pa.Array:
     raise TypeError(f"a partition holds numbers, text, booleans and times; not {kind}")
 
 
+class CellsDigest:
+    """sha256 over names, types and cells of the `blocks` of a partition. The order of rows and columns counts.
+
+    Each column is hashed on its own, block by block, so that no more than a block is ever looked at.
+    """
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._schema: list[list[str]] = []
+        self._columns: list[Any] = []
+
+    def update(self, block: pa.Table) -> None:
+        """Take in the next block."""
+        if not self._columns:
+            self._schema = [[column.name, str(column.type)] for column in block.schema]
+            self._columns = [hashlib.sha256() for _ in self._schema]
+        self._rows += block.num_rows
+        for digest, column in zip(self._columns, block.columns, strict=True):
+            for part in _bytes_of(column.combine_chunks()):
+                digest.update(part)
+
+    def hexdigest(self) -> str:
+        """The digest of all blocks so far."""
+        columns = [digest.hexdigest() for digest in self._columns]
+        return hashlib.sha256(json.dumps([self._schema, self._rows, columns]).encode()).hexdigest()
+
+
 def digest_of(table: pa.Table) -> str:
-    """sha256 over names, types and cells of a `plain` table. The order of rows and columns counts."""
-    digest = hashlib.sha256()
-    schema = [[column.name, str(column.type)] for column in table.schema]
-    digest.update(json.dumps([schema, table.num_rows]).encode())
-    for name in table.column_names:
-        column = table[name].combine_chunks()
-        digest.update(np.packbits(column.is_null().to_numpy(zero_copy_only=False)).tobytes())
-        for part in _bytes_of(column):
-            digest.update(part)
+    """The `CellsDigest` of a whole table."""
+    digest = CellsDigest()
+    for block in blocks(batches_of(table)):
+        digest.update(block)
     return digest.hexdigest()
 
 
-def _bytes_of(column: pa.Array) -> list[bytes]:
-    """The values alone; what stands beneath a missing cell is whatever its writer left there, and is blanked."""
+def batches_of(table: pa.Table) -> list[pa.RecordBatch]:
+    """A table's batches; an empty one where it has no rows, since that still says the columns."""
+    return table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+
+
+def _bytes_of(column: pa.Array) -> Iterator[Any]:
+    """Which cells are missing, then the values; what stands beneath a missing cell is its writer's, and is blanked."""
+    yield np.packbits(column.is_null().to_numpy(zero_copy_only=False)).tobytes()
     if pa.types.is_large_string(column.type):
-        cells = pc.fill_null(column, "")
-        lengths = pc.binary_length(cells).to_numpy(zero_copy_only=False).astype("<i8")
-        return [lengths.tobytes(), "".join(cells.to_pylist()).encode()]
-    if pa.types.is_boolean(column.type):
-        return [np.packbits(pc.fill_null(column, False).to_numpy(zero_copy_only=False)).tobytes()]
-    if pa.types.is_temporal(column.type):
-        column = pc.cast(column, pa.int32() if column.type == pa.date32() else pa.int64())
-    # Zero has a sign in floats, and -0.0 equals 0.0.
-    return [(pc.fill_null(column, 0).to_numpy(zero_copy_only=False) + 0).tobytes()]
+        yield from _text_bytes(pc.fill_null(column, ""))
+    elif pa.types.is_boolean(column.type):
+        yield np.packbits(pc.fill_null(column, False).to_numpy(zero_copy_only=False)).tobytes()
+    else:
+        if pa.types.is_temporal(column.type):
+            column = pc.cast(column, pa.int32() if column.type == pa.date32() else pa.int64())
+        # Zero has a sign in floats, and -0.0 equals 0.0.
+        yield (pc.fill_null(column, 0).to_numpy(zero_copy_only=False) + 0).tobytes()
+
+
+def _text_bytes(cells: pa.Array) -> Iterator[Any]:
+    yield pc.binary_length(cells).to_numpy(zero_copy_only=False).astype("<i8").tobytes()
+    _, offsets, text = cells.buffers()
+    if len(cells) and text is not None:
+        ends = np.frombuffer(offsets, np.int64)[cells.offset : cells.offset + len(cells) + 1]
+        yield memoryview(text)[int(ends[0]) : int(ends[-1])]
 
 
 def united(tables: Sequence[pa.Table]) -> pa.Table:

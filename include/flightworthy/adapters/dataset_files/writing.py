@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -22,16 +22,19 @@ __all__ = [
     "locked",
     "move_folder",
     "name_of",
+    "needing_disk",
     "new_folder",
     "read_json",
     "remove_folder",
     "replace_json",
+    "room",
     "sha256",
     "sha256_of",
     "write_json",
 ]
 
 _MAKING = ".making-"
+_ROOM = ".room-"
 
 
 def sha256(content: bytes) -> str:
@@ -73,9 +76,42 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what a killed writer left half made; the lock says that no living one is at it."""
+    """Remove what killed writers left: half made, where the lock says that no living one is at it; and their rooms."""
     for left in folder.glob(f"{_MAKING}*"):
         shutil.rmtree(left, ignore_errors=True)
+    for left in folder.glob(f"{_ROOM}*"):
+        # Its owner may take it away at this very moment.
+        with suppress(BlockingIOError, FileNotFoundError), (left / ".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def room(folder: Path) -> Iterator[Path]:
+    """An empty folder in ``folder`` to work in, for as long as that takes and beside other writers; gone at the end.
+
+    It is on the same disk, so that what was made in it gets its place by a rename. A killed writer's is swept by the
+    next that takes the lock of ``folder``: a room's own lock tells the living from the dead.
+    """
+    # Made under the folder's lock: in between, somebody else would sweep it for want of its own.
+    with locked(folder):
+        made = Path(tempfile.mkdtemp(prefix=_ROOM, dir=folder))
+        lock = (made / ".lock").open("a")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        lock.close()
+
+
+@contextmanager
+def needing_disk(path: Path) -> Iterator[None]:
+    """`Unavailable`, and what to do, where the disk does not take what is written to ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise _unwritten(path, error) from error
 
 
 @contextmanager

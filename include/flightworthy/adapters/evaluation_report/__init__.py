@@ -15,11 +15,8 @@ from flightworthy.training import TrainingRun
 __all__ = ["write_report"]
 
 
-def write_report(path: Path, *, spec: Spec, run: TrainingRun, review: Review, champion: str | None) -> Path:
-    """Write the report to ``path``, all of it or nothing. All text is escaped, whoever it comes from.
-
-    ``champion`` is the version number that the challenger was compared with.
-    """
+def write_report(path: Path, *, spec: Spec, run: TrainingRun, review: Review) -> Path:
+    """Write the report to ``path``, all of it or nothing. All text is escaped, whoever it comes from."""
     environment = Environment(
         loader=PackageLoader("flightworthy.adapters.evaluation_report", "."),
         autoescape=True,
@@ -28,7 +25,7 @@ def write_report(path: Path, *, spec: Spec, run: TrainingRun, review: Review, ch
         lstrip_blocks=True,
     )
     template = environment.get_template("report.html")
-    page = template.render(spec=spec, review=review, champion=champion, facts=_facts(run), plots=draw(review))
+    page = template.render(spec=spec, review=review, facts=_facts(run), plots=draw(review))
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.new")
     scratch.write_text(page, encoding="utf-8")

@@ -14,13 +14,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from flightworthy.evaluation import Evaluation, Scored
-from flightworthy.review import Review
+from flightworthy.review import Contender, Review
 
 __all__ = ["Plot", "draw"]
 
 CHALLENGER: Final = "#0b6e99"
-CHAMPION: Final = "#b8860b"
-CHANCE: Final = "#999999"
+OPPONENT: Final = "#b8860b"
+BASELINE: Final = "#7a7a7a"
+CHANCE: Final = "#bbbbbb"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +42,22 @@ class _Curve:
 
 
 def draw(review: Review) -> list[Plot]:
-    """Challenger and, where there is one, champion in the same axes."""
+    """Challenger, baseline and, where there is one, opponent in the same axes."""
     curves = [_Curve(name="challenger", colour=CHALLENGER, scored=review.scored, evaluation=review.challenger)]
-    if review.champion_scored is not None and review.champion is not None:
-        scored, evaluation = review.champion_scored, review.champion
-        curves.append(_Curve(name="champion", colour=CHAMPION, scored=scored, evaluation=evaluation))
+    if review.opponent is not None:
+        curves.append(_curve(review.opponent, OPPONENT))
+    two = list(curves)
+    curves.append(_curve(review.baseline, BASELINE))
     return [
         _plot("ROC", "Further to the upper left is better; the diagonal is guessing.", _roc, curves),
         _plot("Precision and recall", "Higher is better; the dotted line is guessing.", _precision_recall, curves),
         _plot("Calibration", "On the diagonal a prediction means what it says.", _calibration, curves),
-        _plot("Scores", "The classes should come apart: positive filled, negative outlined.", _scores, curves),
+        _plot("Scores", "The classes should come apart: positive filled, negative outlined.", _scores, two),
     ]
+
+
+def _curve(contender: Contender, colour: str) -> _Curve:
+    return _Curve(name=contender.kind, colour=colour, scored=contender.scored, evaluation=contender.evaluation)
 
 
 def _plot(title: str, caption: str, paint: Callable[[Axes, list[_Curve]], None], curves: list[_Curve]) -> Plot:

@@ -7,7 +7,7 @@ refused or kept as written here. A refusal names file, column and line, and says
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -30,7 +30,6 @@ LARGEST: Final = 2 * 1024**3
 class PartitionFiles:
     """A `flightworthy.dataset.PartitionSource` of `pyarrow.Table`.
 
-    ``protect`` begins a partition and gives what each of its typed tables goes through before anybody else sees it.
     ``types`` names what each declared column is (number, integer, category or boolean). A column whose cells are not
     of its type stays text, so that the expectations can show what it held. ``largest`` bounds, in bytes, each file and
     what it unpacks to; nothing larger is read.
@@ -38,18 +37,15 @@ class PartitionFiles:
 
     source: Source
     types: Mapping[str, str]
-    protect: Callable[[], Callable[[pa.Table], pa.Table]] | None = None
     largest: int = LARGEST
     _sheets: dict[str, tuple[str, Sheet | PartitionRefused]] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, spec: Spec, *, protect: Callable[[], Callable[[pa.Table], pa.Table]] | None = None, largest: int = LARGEST
-    ) -> PartitionFiles:
+    def of(cls, spec: Spec, *, largest: int = LARGEST) -> PartitionFiles:
         """The source of a model; the target is read as what ``positive`` is."""
         target = {bool: "boolean", int: "integer", str: "category"}[type(spec.positive)]
         types = {name: feature.type for name, feature in spec.features.items()}
-        return cls(source=spec.source, types={**types, spec.target: target}, protect=protect, largest=largest)
+        return cls(source=spec.source, types={**types, spec.target: target}, largest=largest)
 
     def files(self) -> tuple[SourceFile, ...]:
         """Every landed file by partition key; for rows picked by event time the one file, once per key it holds.
@@ -90,10 +86,7 @@ class PartitionFiles:
         if not files:
             raise PartitionRefused(f"partition {key} is no longer in its source; land it again", key=key)
         sheets = [_or_raise(self._sheet(file)).of(key) for file in files]
-        tables = [typed(sheet, self.types) for sheet in sheets]
-        if self.protect is not None:
-            tables = list(map(self.protect(), tables))
-        return parquet_parts.joined(tables, [file.uri for file in files])
+        return parquet_parts.joined([typed(sheet, self.types) for sheet in sheets], [file.uri for file in files])
 
     def _sheet(self, file: SourceFile) -> Sheet | PartitionRefused:
         """The file's cells, read once for as long as it does not change. Only the one file of many keys is kept."""

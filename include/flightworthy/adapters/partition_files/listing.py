@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from flightworthy.errors import Unavailable
 from flightworthy.partition import PLACEHOLDER, SourceFile, key_in
 from flightworthy.spec import Source
 
-__all__ = ["Landing"]
+__all__ = ["Landing", "modified_at"]
 
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 
@@ -42,7 +43,9 @@ class Landing:
             key = self._key(path)
             if key is not None and details["type"] == "file":
                 files.append(
-                    SourceFile(key=key, uri=self._uri(path), size=int(details["size"]), modified_at=_modified(details))
+                    SourceFile(
+                        key=key, uri=self._uri(path), size=int(details["size"]), modified_at=modified_at(details)
+                    )
                 )
         return tuple(sorted(files, key=lambda file: (file.key, file.uri)))
 
@@ -78,12 +81,12 @@ def _protocols(files_at: Any) -> tuple[str, ...]:
     return (files_at.protocol,) if isinstance(files_at.protocol, str) else tuple(files_at.protocol)
 
 
-def _modified(details: dict[str, Any]) -> datetime:
+def modified_at(details: Mapping[str, Any]) -> datetime:
+    """When a file was written, as its store tells; the epoch where it does not: only its size tells a revision then."""
     for name in _MODIFIED:
         value = details.get(name)
         if isinstance(value, datetime):
             return value if value.tzinfo else value.replace(tzinfo=UTC)
         if isinstance(value, int | float):
             return datetime.fromtimestamp(value, tz=UTC)
-    # A store that keeps no times (an HTTP folder): only a change of size tells a revision then.
     return datetime.fromtimestamp(0, tz=UTC)

@@ -6,5 +6,6 @@ are left out, and a partition that names people in columns nobody declared is re
 """
 
 from flightworthy.adapters.personal_columns.protection import Protect, Protection
+from flightworthy.adapters.personal_columns.source import ProtectedSource
 
-__all__ = ["Protect", "Protection"]
+__all__ = ["Protect", "ProtectedSource", "Protection"]

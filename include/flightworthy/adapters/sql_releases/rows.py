@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flightworthy import ledger
+from flightworthy.arrival import Arrival, Kind, Outcome, RunName
 from flightworthy.release import (
     NO_LIMITS,
     Answer,
@@ -121,6 +122,58 @@ def as_answer(row: Row) -> Answer:
     """A row of the answers."""
     values = {key: value for key, value in row.items() if key != "number"}
     return Answer(**{**values, "at": datetime.fromisoformat(row["at"])})
+
+
+def arrival_values(arrival: Arrival) -> dict[str, Any]:
+    """An arrival as its table's columns."""
+    run = arrival.run
+    outcome = {"failed": None, "tasks": "[]"} if arrival.outcome is None else outcome_values(arrival.outcome)
+    return {
+        "model": arrival.model,
+        "partition_key": arrival.key,
+        "digest": arrival.digest,
+        "kind": str(arrival.kind),
+        "seen_at": ledger.instant(arrival.seen_at),
+        "announced_at": _written(arrival.announced_at),
+        "announcements": arrival.announcements,
+        "dag_id": None if run is None else run.dag_id,
+        "run_id": None if run is None else run.run_id,
+        "taken_at": _written(arrival.taken_at),
+        **outcome,
+        "considered_at": _written(arrival.considered_at),
+    }
+
+
+def outcome_values(outcome: Outcome) -> dict[str, Any]:
+    """How an arrival's run ended, as its columns."""
+    return {"failed": outcome.failed, "tasks": json.dumps(outcome.tasks)}
+
+
+def as_arrival(row: Row) -> Arrival:
+    """A row of the arrivals."""
+    run = None if row["run_id"] is None else RunName(dag_id=row["dag_id"], run_id=row["run_id"])
+    tasks = tuple(json.loads(row["tasks"]))
+    return Arrival(
+        model=row["model"],
+        key=row["partition_key"],
+        digest=row["digest"],
+        kind=Kind(row["kind"]),
+        seen_at=datetime.fromisoformat(row["seen_at"]),
+        announced_at=_read(row["announced_at"]),
+        announcements=row["announcements"],
+        run=run,
+        taken_at=_read(row["taken_at"]),
+        outcome=None if row["failed"] is None else Outcome(failed=row["failed"], tasks=tasks),
+        considered_at=_read(row["considered_at"]),
+    )
+
+
+def _written(at: datetime | None) -> str | None:
+    return None if at is None else ledger.instant(at)
+
+
+def _read(at: str | None) -> datetime | None:
+    return None if at is None else datetime.fromisoformat(at)
 
 
 def _as_limits(told: dict[str, Any] | None) -> Limits:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 VERSION_TABLE = "flightworthy_alembic_version"
 """Not Alembic's default name, so that the tables may share a database with Airflow's or MLflow's."""
 
-NEWEST = "0004"
+NEWEST = "0005"
 """The revision that this code reads and writes."""
 
 _UPGRADING = 0x666C69676874

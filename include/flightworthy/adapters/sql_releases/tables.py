@@ -79,12 +79,22 @@ observations = sa.Table(
     sa.Column("at", sa.String(40), nullable=False),
 )  # fmt: skip
 
-claims = sa.Table(
-    "claim", metadata,
+arrivals = sa.Table(
+    "arrival", metadata,
     sa.Column("model", sa.String(200), primary_key=True),
     sa.Column("partition_key", sa.String(200), primary_key=True),
     sa.Column("digest", sa.String(64), primary_key=True),
-    sa.Column("run_id", sa.String(500), nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("seen_at", sa.String(40), nullable=False),
+    sa.Column("announced_at", sa.String(40)),
+    sa.Column("announcements", sa.Integer, nullable=False),
+    sa.Column("dag_id", sa.String(300)),
+    sa.Column("run_id", sa.String(500)),
+    sa.Column("taken_at", sa.String(40)),
+    sa.Column("failed", sa.Boolean),
+    sa.Column("tasks", sa.Text, nullable=False),
+    sa.Column("considered_at", sa.String(40)),
+    sa.Index("arrival_by_state", "kind", "considered_at"),
 )  # fmt: skip
 
 healings = sa.Table(

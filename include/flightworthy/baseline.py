@@ -1,0 +1,39 @@
+"""The baseline: what the single best feature knows. A model that does not beat it has learnt nothing worth serving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flightworthy.evaluation import Scored
+from flightworthy.spec import Spec
+from flightworthy.training import Frames
+
+__all__ = ["Baseline", "Baselines"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """``feature`` is None where no feature alone says more than the share of positives does, which is then predicted.
+
+    ``scored`` holds no slices: it answers how good the whole is.
+    """
+
+    feature: str | None
+    scored: Scored
+
+    @property
+    def name(self) -> str:
+        """As a reader sees it."""
+        return "the share of positives" if self.feature is None else f"{self.feature} alone"
+
+
+class Baselines(Protocol):
+    """Makes the baseline of a model's own rows."""
+
+    def score(self, spec: Spec, frames: Frames, holdout: Any) -> Baseline:
+        """Learn from the training rows, choose the feature by the validation rows, predict the holdout.
+
+        The same rows give the same predictions.
+        """
+        ...
