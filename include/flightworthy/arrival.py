@@ -24,6 +24,7 @@ __all__ = [
     "Outcome",
     "RunName",
     "Stage",
+    "again",
     "arrived",
     "due",
     "take",
@@ -213,6 +214,24 @@ def take(
             run_id=owned.run.run_id,
         )
     raise _wakes_nobody(model, found, named)
+
+
+def again(store: ArrivalStore, model: str, key: str) -> Arrival:
+    """Let an arrival whose run failed wait for another run; as it was. Raises `PartitionRefused` for any other."""
+    found = [each for each in store.of(model) if each.key == key and each.kind is Kind.FRESH]
+    arrival = found[-1] if found else None
+    if arrival is None:
+        why = "is none that has woken a deployment; trigger it by hand, or backfill its interval"
+    elif arrival.run is None:
+        why = "waits for a run already; is the DAG paused, or the triggerer down?"
+    elif arrival.outcome is None:
+        why = f"is with run {arrival.run.run_id}, which is under way; wait for its end, or mark it as failed in Airflow"
+    elif not arrival.outcome.failed:
+        why = f"was considered by run {arrival.run.run_id}, which went through; trigger it by hand with this partition"
+    else:
+        store.give_up([arrival])
+        return arrival
+    raise PartitionRefused(f"partition {key} of {model} {why}. Nothing was changed.", model=model, key=key)
 
 
 def _wakes_nobody(model: str, found: Sequence[Arrival], named: Sequence[str]) -> Refused:

@@ -187,6 +187,13 @@ class MemoryReleases:
             self.entries.append(chain(entry, seq=len(self.entries) + 1, previous_hash=self.head()))
         return after
 
+    def remark(self, entry: Draft) -> Entry:
+        with self._one_at_a_time:
+            lowest = min((known.generation for known in self.entries if known.model == entry.model), default=0)
+            numbered = replace(entry, generation=min(lowest, 0) - 1)
+            self.entries.append(chain(numbered, seq=len(self.entries) + 1, previous_hash=self.head()))
+            return self.entries[-1]
+
     def history(self, model: str | None = None) -> list[Entry]:
         return [entry for entry in self.entries if model in (None, entry.model)]
 

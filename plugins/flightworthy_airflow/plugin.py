@@ -19,7 +19,7 @@ class _Lazily:
     """Builds the web application on first access, so that task processes never import FastAPI for it."""
 
     def __get__(self, instance: object, owner: type) -> list[dict[str, Any]]:
-        from flightworthy_airflow.web.reports import application
+        from flightworthy_airflow.web.application import application
 
         return [{"app": application(), "url_prefix": "/flightworthy", "name": "Flightworthy"}]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from flightworthy_airflow.web.reports import application, resolve
+from flightworthy_airflow.web.application import application
+from flightworthy_airflow.web.reports import resolve
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,8 +41,9 @@ def test_every_route_asks_who_is_there() -> None:
     client = TestClient(app)
     paths = [str(getattr(route, "path", "")) for route in app.routes]
 
-    assert paths == ["/reports/{path:path}"]
+    assert paths == ["/reports/{path:path}", "/webhooks/mlflow"]
     assert client.get("/reports/anything.html").status_code in (401, 403)
+    assert client.post("/webhooks/mlflow", json={}).status_code == 401
     for documentation in ("/docs", "/redoc", "/openapi.json"):
         assert client.get(documentation).status_code == 404
 

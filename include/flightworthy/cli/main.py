@@ -43,6 +43,7 @@ COMMANDS = {
     "ledger": "prove that no decision was changed, or export them all for an auditor",
     "rollback": "serve the previous release again",
     "quarantine": "show which partitions were refused, and why",
+    "arrivals": "show what has landed, and which run took it; let a failed one wait again",
     "reproduce": "train a version again from what was recorded, and say whether it is the same",
     "diff": "show what differs between two versions: data, parameters, code, packages, metrics, decision",
     "backtest": "show what the versions of past intervals were worth, and against whom",
@@ -203,6 +204,18 @@ def _quarantine(command: argparse.ArgumentParser) -> None:
     _json(listing)
 
 
+def _arrivals(command: argparse.ArgumentParser) -> None:
+    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+    listing = verbs.add_parser("list", help="show the newest partitions, how far each has come, and in which run")
+    listing.add_argument("model", metavar="MODEL")
+    listing.add_argument("--limit", type=_count, default=20, metavar="N", help="only the newest N (default 20)")
+    _json(listing)
+    again = verbs.add_parser("again", help="let a partition whose run failed wait for another run")
+    again.add_argument("model", metavar="MODEL")
+    again.add_argument("partition", metavar="PARTITION", help="its key")
+    _json(again)
+
+
 def _reproduce(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", metavar="MODEL")
     command.add_argument("version", type=_count, metavar="VERSION", help="the number of the version in MLflow")
@@ -260,6 +273,7 @@ _ARGUMENTS = {
     "ledger": _ledger,
     "rollback": _rollback,
     "quarantine": _quarantine,
+    "arrivals": _arrivals,
     "reproduce": _reproduce,
     "diff": _diff,
     "backtest": _backtest,

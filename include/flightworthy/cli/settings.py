@@ -12,7 +12,7 @@ from flightworthy.errors import Refused
 
 if TYPE_CHECKING:
     from flightworthy.adapters.dataset_files import DatasetFiles
-    from flightworthy.adapters.sql_releases import SqlReleases
+    from flightworthy.adapters.sql_releases import SqlArrivals, SqlReleases
 
 __all__ = ["Settings", "database_named"]
 
@@ -44,6 +44,13 @@ class Settings:
 
         with database_named():
             return SqlReleases(self.database)
+
+    def arrivals(self) -> SqlArrivals:
+        """What has landed in the models' sources."""
+        from flightworthy.adapters.sql_releases import SqlArrivals
+
+        with database_named():
+            return SqlArrivals(self.database)
 
     def datasets(self) -> DatasetFiles:
         """The quarantine, among others. Imports pandas: a second, which no rollback should wait for."""

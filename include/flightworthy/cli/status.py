@@ -1,24 +1,29 @@
-"""``flightworthy status``: a row per model, and what was refused lately."""
+"""``flightworthy status``: a row per model, what was refused lately, and which arrivals are not done with."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flightworthy.cli.answers import Answer, Exit, table, when
+from flightworthy.cli.arrivals import HEADS, arrival_document, arrival_row
 from flightworthy.cli.history import healing_document
 from flightworthy.cli.known import all_models, known_model
 from flightworthy.cli.settings import Settings
 from flightworthy.ledger import instant
 
 if TYPE_CHECKING:
+    from flightworthy.arrival import Arrival
     from flightworthy.release import Deployment, Drill, Observation, ReleaseStore
 
 __all__ = ["run"]
 
 _LAST = 5
+_FAILED_LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,7 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
         drills = {model: store.last_drill(model) for model in models}
     finally:
         store.close()
+    arrivals = _arrivals(models, settings)
     document = {
         "models": [
             {
@@ -52,13 +58,22 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
                 "refusals": [each.document() for each in refusals[model]],
                 "healings": [healing_document(each) for each in healings[model]],
                 "drill": _drill_document(drills[model]),
+                "arrivals": [arrival_document(each) for each in arrivals[model]],
             }
             for model, row in rows.items()
         ]
     }
     lately = [each for model in models for each in refusals[model]]
     last = [drill for drill in drills.values() if drill is not None]
-    return Answer(document=document, text=_text(rows, seen, lately, last), exit=Exit.DONE)
+    return Answer(document=document, text=_text(rows, seen, lately, last) + _arrived(arrivals), exit=Exit.DONE)
+
+
+def _arrivals(models: Sequence[str], settings: Settings) -> dict[str, list[Arrival]]:
+    """What waits, is with a run, or was with one that failed lately; of each model the newest."""
+    with closing(settings.arrivals()) as store:
+        failed = store.failed(since=datetime.now(UTC) - _FAILED_LATELY)
+        found = [*failed, *store.taken(), *store.waiting()]
+    return {model: [each for each in found if each.model == model][-_LAST:] for model in models}
 
 
 def _refusals(model: str, settings: Settings, store: ReleaseStore) -> list[_Refusal]:
@@ -133,6 +148,11 @@ def _text(
         lately = [(each.model, when(each.at), each.kind, each.what, each.reason) for each in refusals]
         told += "\n\n" + table(("REFUSED", "AT (UTC)", "HOW", "WHAT", "REASON"), lately)
     return told
+
+
+def _arrived(arrivals: Mapping[str, Sequence[Arrival]]) -> str:
+    told = [(model, *arrival_row(each)) for model, found in arrivals.items() for each in found]
+    return f"\n\n{table(('ARRIVED', *HEADS), told)}" if told else ""
 
 
 def _row(row: Deployment, seen: Observation | None) -> tuple[object, ...]:

@@ -15,7 +15,10 @@ from typing import Literal
 
 from flightworthy.errors import LedgerBroken
 
-Action = Literal["proposed", "shadowed", "advanced", "promoted", "withdrawn", "returning", "rolled_back"]
+RemarkAction = Literal["waived", "discarded", "held", "erased"]
+"""About a model's data: what was refused is taken back in, is given up; what had passed is refused; who was erased."""
+
+Action = Literal["proposed", "shadowed", "advanced", "promoted", "withdrawn", "returning", "rolled_back"] | RemarkAction
 
 GENESIS = "0" * 64
 """The ``previous_hash`` of the first entry."""
@@ -44,7 +47,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One decision in its place in the chain. ``generation`` is the one that the decision made."""
+    """One decision in its place in the chain. ``generation`` is the one that the decision made.
+
+    A remark, which is about data and moves no row, makes none: a model's remarks are counted down from -1.
+    """
 
     seq: int
     model: str
@@ -59,6 +65,10 @@ class Entry:
     previous_hash: str
     hash: str
     share: int | None
+
+    @property
+    def is_remark(self) -> bool:
+        return self.generation < 0
 
 
 def digest_of(entry: Entry) -> str:

@@ -36,6 +36,8 @@ def standing_at(history: Iterable[Entry], at: datetime) -> Standing:
     challenger: Entry | None = None
     until: Entry | None = None
     for entry in history:
+        if entry.is_remark:
+            continue
         if entry.at > at:
             until = entry
             break

@@ -18,6 +18,7 @@ from flightworthy.release.drill import Drill, DrillResult, ask_drill
 from flightworthy.release.healing import Healing, HealingKind
 from flightworthy.release.proof import Proof, prove_all, proven
 from flightworthy.release.rebuilding import how_to_rebuild
+from flightworthy.release.remarks import remark
 from flightworthy.release.rows import (
     NO_LIMITS,
     Criterion,
@@ -86,6 +87,7 @@ __all__ = [
     "prove_all",
     "proven",
     "release_id",
+    "remark",
     "requested",
     "returned",
     "roll_back",

@@ -48,7 +48,8 @@ def _read(store: ReleaseStore) -> tuple[Proof, Sequence[Deployment]]:
 
 def _explained(row: Deployment, history: Sequence[Entry]) -> None:
     """See that the row is what its decisions made."""
-    newest = history[-1] if history else None
+    decisions = [entry for entry in history if not entry.is_remark]
+    newest = decisions[-1] if decisions else None
     made = newest.generation if newest else 0
     champion = standing[-1] if (standing := served(history)) else None
     if row.generation != made:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,7 @@ class Places:
     signing_key: Path | None = None
     verifying_keys: tuple[Path, ...] = ()
     base_image: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, extra: dict[str, Any]) -> Places:
@@ -52,6 +53,7 @@ class Places:
             signing_key=next(iter(_paths(_said(extra, "signing_key"))), None),
             verifying_keys=_paths(_said(extra, "verifying_key")),
             base_image=_said(extra, "base_image") or None,
+            webhook_secret=_said(extra, "webhook_secret") or None,
         )
 
 
@@ -66,8 +68,8 @@ def _paths(said: str) -> tuple[Path, ...]:
 class FlightworthyHook(BaseHook):
     """Connection ``flightworthy_default``: extra ``{"home": …, "database": …, "models": …}``, each optional.
 
-    So are ``signing_key``, ``verifying_key``, ``pseudonym_key_file`` (paths) and ``base_image``. Its password, where it
-    has one, is the key of the pseudonyms.
+    So are ``signing_key``, ``verifying_key``, ``pseudonym_key_file`` (paths), ``base_image`` and ``webhook_secret``. Its
+    password, where it has one, is the key of the pseudonyms.
     """
 
     conn_name_attr = "conn_id"

@@ -11,10 +11,10 @@ import os
 from pathlib import Path
 
 from airflow.api_fastapi.core_api.security import requires_authenticated
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import APIRouter, Depends, HTTPException
 from starlette.responses import FileResponse
 
-__all__ = ["application", "resolve"]
+__all__ = ["resolve", "router"]
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -32,11 +32,11 @@ def resolve(root: Path, path: str) -> Path | None:
     return found if found.is_relative_to(root.resolve()) and found.is_file() else None
 
 
-def application() -> FastAPI:
-    """One authenticated route; no documentation pages of its own."""
-    app = FastAPI(title="Flightworthy", docs_url=None, redoc_url=None, openapi_url=None)
+def router() -> APIRouter:
+    """One authenticated route."""
+    routes = APIRouter()
 
-    @app.get("/reports/{path:path}", dependencies=[Depends(requires_authenticated())])
+    @routes.get("/reports/{path:path}", dependencies=[Depends(requires_authenticated())])
     def report(path: str) -> FileResponse:
         found = resolve(Path(os.environ.get("FLIGHTWORTHY_HOME", ".flightworthy")) / "reports", path)
         if found is None:
@@ -44,4 +44,4 @@ def application() -> FastAPI:
         kind = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
         return FileResponse(found, media_type=kind, headers=_HEADERS)
 
-    return app
+    return routes

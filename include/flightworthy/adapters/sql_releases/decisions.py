@@ -7,6 +7,7 @@ Every decision is one transaction that first takes the ledger's head (on SQLite 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -55,6 +56,15 @@ class SqlDecisions(SqlAccess):
                 connection.execute(deployments.update().where(deployments.c.model == before.model).values(values))
             _append(connection, entry, seq=last["seq"] + 1, previous_hash=last["hash"])
         return after
+
+    def remark(self, entry: ledger.Draft) -> ledger.Entry:
+        """Append an entry that moves no row; its number is given to it here."""
+        lowest = sa.select(sa.func.min(entries.c.generation)).where(entries.c.model == entry.model)
+        with self._writing() as connection:
+            last = connection.execute(sa.select(head).with_for_update()).mappings().one()
+            number = min(connection.execute(lowest).scalar() or 0, 0) - 1
+            numbered = replace(entry, generation=number)
+            return _append(connection, numbered, seq=last["seq"] + 1, previous_hash=last["hash"])
 
     # Releases
 
@@ -136,7 +146,8 @@ def _entry_at(connection: sa.Connection, found: Deployment) -> ledger.Entry | No
     return None if row is None else rows.as_entry(row)
 
 
-def _append(connection: sa.Connection, draft: ledger.Draft, *, seq: int, previous_hash: str) -> None:
+def _append(connection: sa.Connection, draft: ledger.Draft, *, seq: int, previous_hash: str) -> ledger.Entry:
     entry = ledger.chain(draft, seq=seq, previous_hash=previous_hash)
     connection.execute(entries.insert().values(rows.entry_values(entry)))
     connection.execute(head.update().values(seq=seq, hash=entry.hash))
+    return entry
