@@ -207,3 +207,27 @@ def test_another_key_is_refused_before_half_of_the_rows_go_by_it(
         private_line.ingest(by_hand())
 
     assert not list((private_line.home / "datasets").rglob(f"{NEXT_MONDAY}/*"))
+
+
+def test_whoever_was_erased_stays_out_when_the_same_file_is_taken_in_again(private_line: Line) -> None:
+    """The file still holds them; the partition that is made of it stands as the erasure left it."""
+    from datetime import UTC, datetime
+
+    from flightworthy.adapters.dataset_files import DatasetFiles
+    from flightworthy.erasure import person_named
+    from flightworthy.personal import Keys
+
+    land(private_line, people(240, seed=5))
+    private_line.check(by_hand(), private_line.ingest(by_hand()))
+    store, now = DatasetFiles(root=private_line.home / "datasets"), datetime.now(UTC)
+    person = person_named("Zephyrine-5-17", Keys(current=KEY.encode()), model=MODEL)
+    store.list_erased(MODEL, person, now=now)
+    (gone,) = store.erase(MODEL, person, column="customer", now=now)
+
+    again = private_line.ingest(by_hand())
+
+    assert (again["rows"], again["partition_digest"]) == (239, gone.replaced_by)
+    assert len(store.revisions(MODEL, MONDAY)) == 1
+    assert store.has_passed(store.current(MODEL)[MONDAY])
+    land(private_line, people(240, seed=5), NEXT_MONDAY)
+    assert private_line.ingest(by_hand())["rows"] == 2 * 239

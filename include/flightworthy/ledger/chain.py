@@ -15,10 +15,10 @@ from typing import Literal
 
 from flightworthy.errors import LedgerBroken
 
-RemarkAction = Literal["waived", "discarded", "held", "erased"]
-"""About a model's data: what was refused is taken back in, is given up; what had passed is refused; who was erased."""
+RemarkAction = Literal["erased"]
+"""About a model's data: somebody's rows were taken out of it."""
 
-Action = Literal["proposed", "shadowed", "advanced", "promoted", "withdrawn", "returning", "rolled_back"] | RemarkAction
+Action = Literal["proposed", "shadowed", "advanced", "promoted", "withdrawn", "returning", "rolled_back", RemarkAction]
 
 GENESIS = "0" * 64
 """The ``previous_hash`` of the first entry."""

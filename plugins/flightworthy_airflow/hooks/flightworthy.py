@@ -68,8 +68,8 @@ def _paths(said: str) -> tuple[Path, ...]:
 class FlightworthyHook(BaseHook):
     """Connection ``flightworthy_default``: extra ``{"home": …, "database": …, "models": …}``, each optional.
 
-    So are ``signing_key``, ``verifying_key``, ``pseudonym_key_file`` (paths), ``base_image`` and ``webhook_secret``. Its
-    password, where it has one, is the key of the pseudonyms.
+    So are ``signing_key``, ``verifying_key``, ``pseudonym_key_file`` (paths), ``base_image`` and ``webhook_secret``.
+    Its password, where it has one, is the key of the pseudonyms.
     """
 
     conn_name_attr = "conn_id"

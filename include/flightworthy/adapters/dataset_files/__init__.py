@@ -28,7 +28,9 @@ from pyarrow import parquet
 from flightworthy.adapters.dataset_files import staging, writing
 from flightworthy.adapters.dataset_files.content import digest_of, frame_of, united
 from flightworthy.adapters.dataset_files.erased import ErasedFiles
+from flightworthy.adapters.dataset_files.erasing import PartitionErasure
 from flightworthy.dataset import DatasetVersion, PartitionVersion, Quarantined, Rows, Split, Staged, split_of
+from flightworthy.erasure import Person, Removed, Replaced
 from flightworthy.errors import ArtifactRefused, PartitionRefused
 from flightworthy.personal import Keys
 
@@ -96,7 +98,7 @@ class DatasetFiles:
         file = self._folder(partition) / "data.parquet"
         known = writing.read_json(self._folder(partition) / "manifest.json", default={}).get("file_sha256")
         if not file.exists() or (known is not None and writing.sha256_of(file) != known):
-            raise _refused(partition, file, "is not there" if not file.exists() else _CHANGED)
+            raise self._refused(partition, file, "is not there" if not file.exists() else _CHANGED)
         return PartitionRows(file=file)
 
     def distinct(self, version: DatasetVersion, column: str) -> list[Any]:
@@ -191,6 +193,36 @@ class DatasetFiles:
         with self._locked(model):
             self._erased(model).settle_key(keys)
 
+    def list_erased(self, model: str, person: Person, *, now: datetime) -> None:
+        """Put somebody on the list of those whose rows are left out. Idempotent."""
+        with self._locked(model):
+            self._erased(model).add(person.entity, person.key, now)
+
+    def erase(
+        self, model: str, person: Person, *, column: str, now: datetime, is_dry_run: bool = False
+    ) -> list[Removed]:
+        """Take somebody's rows out of every content of every partition, quarantine included. Idempotent."""
+        folder = self.root / model
+        if not folder.is_dir():
+            return []
+        erasure = PartitionErasure(folder=folder, person=person, column=column, now=now, is_dry_run=is_dry_run)
+        with self._locked(model):
+            return list(erasure.run())
+
+    def replaced(self, model: str) -> list[Replaced]:
+        """Every content that is gone for somebody's sake."""
+        return list(self._erased(model).replaced())
+
+    def gone(self, version: DatasetVersion) -> list[Replaced]:
+        """The contents of a dataset version that are gone for somebody's sake: it can never be read as it was."""
+        found = (self._erased(version.model).replacement(each.digest) for each in version.partitions)
+        return [each for each in found if each is not None]
+
+    def recorded(self, model: str) -> list[DatasetVersion]:
+        """Every dataset version that was ever made."""
+        files = sorted((self.root / model / "versions").glob("*.json"))
+        return [self.version(model, writing.read_json(file)["digest"]) for file in files]
+
     def _erased(self, model: str) -> ErasedFiles:
         return ErasedFiles(folder=self.root / model)
 
@@ -198,8 +230,12 @@ class DatasetFiles:
         file = self._folder(partition) / "data.parquet"
         table = parquet.read_table(file, partitioning=None) if file.exists() else None
         if table is None or digest_of(table) != partition.digest:
-            raise _refused(partition, file, "is not there" if table is None else _CHANGED)
+            raise self._refused(partition, file, "is not there" if table is None else _CHANGED)
         return table
+
+    def _refused(self, partition: PartitionVersion, file: Path, what: str) -> ArtifactRefused:
+        gone = self._erased(partition.model).replacement(partition.digest)
+        return _refused(partition, file, what) if gone is None else _is_gone(partition, gone)
 
     def _add_revision(self, partition: PartitionVersion, now: datetime) -> None:
         file = self._key_folder(partition.model, partition.key) / "revisions.json"
@@ -251,6 +287,18 @@ def _refused(partition: PartitionVersion, file: Path, what: str) -> ArtifactRefu
         model=partition.model,
         key=partition.key,
         digest=partition.digest,
+    )
+
+
+def _is_gone(partition: PartitionVersion, gone: Replaced) -> ArtifactRefused:
+    return ArtifactRefused(
+        f"partition {partition.key} of {partition.model} is not what it was ({partition.digest[:12]}): somebody's rows "
+        f"were erased from it at {gone.replaced_at}, and {gone.replaced_by[:12]} stands in its place. No dataset "
+        "version with the old one can be read again; run ingest again for one without those rows.",
+        model=partition.model,
+        key=partition.key,
+        digest=partition.digest,
+        replaced_by=gone.replaced_by,
     )
 
 

@@ -18,32 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from flightworthy.adapters.dataset_files import writing
+from flightworthy.erasure import Erased, Replaced
 from flightworthy.errors import Refused
 from flightworthy.personal import Keys, fingerprint
 
-__all__ = ["Erased", "ErasedFiles", "Replaced"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erased:
-    """Somebody who asked to be forgotten: ``entity`` is the pseudonym that the key with this fingerprint makes."""
-
-    entity: str
-    key: str
-    erased_at: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replaced:
-    """A content of a partition that is gone, and the one that stands in its place, without one entity's rows."""
-
-    key: str
-    digest: str
-    replaced_by: str
-    rows: int
-    """How many of them there were."""
-    entity: str
-    replaced_at: str
+__all__ = ["ErasedFiles"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +52,7 @@ class ErasedFiles:
 
     def replaced(self) -> Iterator[Replaced]:
         """Every content that is gone, in the order of their digests."""
-        for file in sorted((self.folder / "erased").glob("[0-9a-f]*.json")):
+        for file in sorted((self.folder / "erased").glob("?" * 12 + ".json")):
             yield Replaced(**writing.read_json(file))
 
     def replacement(self, digest: str) -> Replaced | None:
@@ -84,6 +63,12 @@ class ErasedFiles:
     def note(self, replaced: Replaced) -> None:
         """Write down that a content is gone, and what stands in its place."""
         writing.replace_json(self._tombstone(replaced.digest), asdict(replaced))
+
+    def follow(self, digest: str) -> str:
+        """The content that stands in the place of this one now; itself where nobody was erased from it."""
+        while (replaced := self.replacement(digest)) is not None:
+            digest = replaced.replaced_by
+        return digest
 
     def settle_key(self, keys: Keys) -> None:
         """Let pseudonyms go with this key from now on. Raises Refused where those that are there go with another.
