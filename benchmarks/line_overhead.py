@@ -74,12 +74,12 @@ class Partitions:
 class OneProcess:
     """The peer, started once; its landing folder is its own, so that Airflow does not deploy what is for the peer."""
 
-    def __init__(self, stack: Stack, landing: Path) -> None:
+    def __init__(self, stack: Stack, landing: Path, *, model: str = MODEL, verb: str = "deploy", **more: str) -> None:
         self.landing = landing
-        environ = {**stack.environment, "FLIGHTWORTHY_LANDING": str(landing)}
+        environ = {**stack.environment, "FLIGHTWORTHY_LANDING": str(landing), **more}
         self._log = (stack.places.logs / "one-process.log").open("ab")
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.one_process", MODEL],
+            [sys.executable, "-m", "benchmarks.one_process", model, verb],
             cwd=ROOT, env=environ, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
         )  # fmt: skip
         self._answer()
@@ -123,7 +123,7 @@ class Bench:
         """Land a partition for the peer and have it deployed."""
         load = os.getloadavg()[0]
         answer = self.peer.deploy(self.partitions.deal(self.peer.landing, rows))
-        began_at, ended_at = course_of(self.store, MODEL, answer["release"])
+        began_at, ended_at = course_of(self.store, MODEL, answer["made"])
         course = (ended_at - began_at).total_seconds()
         verbs = {**answer["verbs"], "promote": answer["verbs"]["promote"] - course}
         return Deployment(total=answer["total"], course=course, load=load, spent=verbs)

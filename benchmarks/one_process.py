@@ -1,6 +1,7 @@
-"""The peer of line_overhead: the whole line in one Python process, which knows the verbs and adapters but no scheduler.
+"""The peer of line_overhead and backfill: the line in one Python process, which knows the verbs but no scheduler.
 
-Reads a partition key per line, and answers each with a line of JSON: the release, and the seconds that each verb took.
+Reads a partition key per line, and answers each with a line of JSON: the release, or the version of a backfill, and the
+seconds that each verb took.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import flightworthy_airflow.preload  # noqa: F401  every import that a task may need, before the clock runs
+from flightworthy.backtest import measured
 from flightworthy.dataset import ingest
 from flightworthy.errors import Refused
 from flightworthy.expectations import check_expectations
+from flightworthy.known import Ask
 from flightworthy.registry import register
 from flightworthy.release import outcome, propose
 from flightworthy.training import TrainingOrder, choose, train
+from flightworthy_airflow.hooks.backfills import keep_point, work_key
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.hooks.mlflow import MlflowHook
-from flightworthy_airflow.hooks.opponents import champion_now
+from flightworthy_airflow.hooks.opponents import champion_now, opponent_then
 from flightworthy_airflow.hooks.releases import build_context, release_of
 from flightworthy_airflow.hooks.sources import source_of
 from flightworthy_airflow.hooks.workshop import frames_of, lineage_of, reviewed, workshop_of
@@ -50,19 +54,7 @@ class Line:
 
     def deploy(self, key: str) -> str:
         """From the partition to the end of its release's course; the release's id."""
-        with self._timed("ingest"):
-            taken = ingest(
-                source_of(self.spec),
-                self.hook.datasets(),
-                model=self.spec.model,
-                key=key,
-                window=self.spec.dataset.window,
-                now=self.hook.now(),
-            )
-        with self._timed("check_expectations"):
-            dataset = self._checked(taken.version.digest, key)
-        with self._timed("train"):
-            trained = self._trained(dataset)
+        dataset, trained = self._learnt(key)
         with self._timed("evaluate"):
             review = self._reviewed(dataset, trained)
         with self._timed("register"):
@@ -71,6 +63,38 @@ class Line:
             build_context(self.hook, self.mlflow, self.spec, number)
         with self._timed("promote"):
             return self._promoted(number)
+
+    def backfill(self, key: str) -> str:
+        """What the tasks of a backfill do for one interval; the version's number."""
+        dataset, trained = self._learnt(key)
+        with self._timed("evaluate"):
+            then = partial(opponent_then, self.hook, self.mlflow, self.spec.model, key, at=self.hook.now())
+            found = reviewed(self.hook, self.mlflow, self.spec, dataset, trained, lambda scratch: then(scratch=scratch))
+            point = measured(
+                found.review,
+                partition_key=key,
+                work=work_key(self.hook, self.spec, dataset, self.run),
+                dataset_digest=dataset.dataset_digest,
+                report=self.hook.report_path(found.report),
+            )
+        with self._timed("register"):
+            version = register(
+                self.mlflow.registry(), trained, found.review.decision, intent="backfill", signer=self.hook.signer()
+            ).version.version
+            keep_point(self.hook, self.spec.model, version, point.pack())
+        return str(version)
+
+    def _learnt(self, key: str) -> tuple[DatasetReference, TrainingRun]:
+        with self._timed("ingest"):
+            ask = Ask(
+                model=self.spec.model, key=key, window=self.spec.dataset.window, as_of=None,
+                known_since=self.spec.source.rows_known_since,
+            )  # fmt: skip
+            taken = ingest(source_of(self.spec), self.hook.datasets(), ask, now=self.hook.now())
+        with self._timed("check_expectations"):
+            dataset = self._checked(taken.version.digest, key)
+        with self._timed("train"):
+            return dataset, self._trained(dataset)
 
     def _checked(self, digest: str, key: str) -> DatasetReference:
         store = self.hook.datasets()
@@ -130,8 +154,8 @@ class Line:
             self.seconds[verb] = time.monotonic() - began_at
 
 
-def main(model: str) -> None:
-    """Deploy every partition that is asked for, until there are no more."""
+def main(model: str, verb: str) -> None:
+    """Deploy, or backfill, every partition that is asked for, until there are no more."""
     print(json.dumps({"ready": True}), flush=True)
     for key in (line.strip() for line in sys.stdin):
         began_at = time.monotonic()
@@ -139,7 +163,7 @@ def main(model: str) -> None:
         run = Run(
             run_id=f"one-process-{key}",
             dag_id="one-process",
-            intent=Intent.MANUAL,
+            intent=Intent.BACKFILL if verb == "backfill" else Intent.MANUAL,
             named=(),
             partition=key,
             interval_start=None,
@@ -149,10 +173,10 @@ def main(model: str) -> None:
             parameters={},
         )
         line = Line(spec=hook.spec(model), hook=hook, mlflow=MlflowHook(), run=run)
-        release = line.deploy(key)
-        answer = {"release": release, "total": time.monotonic() - began_at, "verbs": line.seconds}
+        made = line.backfill(key) if verb == "backfill" else line.deploy(key)
+        answer = {"made": made, "total": time.monotonic() - began_at, "verbs": line.seconds}
         print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -144,6 +144,13 @@ class AirflowApi:
         found: dict[str, str | None] = self.get(path, map_index=map_index)["extra_links"]
         return found
 
+    # -- pools ---------------------------------------------------------------------------------------------------------
+
+    def resize_pool(self, pool: str, slots: int) -> None:
+        """Give a pool so many slots, as a person does under *Admin*, *Pools*."""
+        body = {"pool": pool, "slots": slots, "include_deferred": False}
+        self.call("PATCH", f"/pools/{pool}", json=body, params={"update_mask": "slots"})
+
     # -- the whole -----------------------------------------------------------------------------------------------------
 
     def dag_ids(self) -> set[str]:

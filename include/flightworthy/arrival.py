@@ -16,6 +16,7 @@ from flightworthy.errors import PartitionRefused, PartitionTaken, Refused
 from flightworthy.partition import Arrivals
 
 __all__ = [
+    "WAKING",
     "Announcement",
     "Arrival",
     "ArrivalStore",
@@ -49,6 +50,15 @@ class Kind(StrEnum):
     """Never seen, yet older than the newest known: material for a backfill."""
     REVISED = "revised"
     """Known, with other content: the next run that reads its key takes it in."""
+    CORRECTED = "corrected"
+    """Late or revised, of a model whose spec retrains on that: it wakes a deployment of the newest partition."""
+
+    @property
+    def wakes(self) -> bool:
+        return self in WAKING
+
+
+WAKING: Final = frozenset({Kind.FRESH, Kind.CORRECTED})
 
 
 class Stage(StrEnum):
@@ -134,7 +144,7 @@ class ArrivalStore(Protocol):
         """Keep what was seen. One that is there already, by model, key and digest, stays as it is."""
 
     def waiting(self) -> Sequence[Arrival]:
-        """The fresh ones of all models that no run has taken, in time order."""
+        """Those of all models that wake a deployment and that no run has taken, in time order."""
 
     def taken(self) -> Sequence[Arrival]:
         """Those that a run has taken and that are not considered yet."""
@@ -158,12 +168,16 @@ class ArrivalStore(Protocol):
         """Let them wait again, as if nobody had announced or taken them."""
 
 
-def arrived(seen: Arrivals, *, model: str, first: str, at: datetime) -> tuple[Arrival, ...]:
-    """What one look found, to be noted. Partitions before the key ``first`` wake nobody, however new they are."""
+def arrived(seen: Arrivals, *, model: str, first: str, at: datetime, retrained_window: int = 0) -> tuple[Arrival, ...]:
+    """What one look found, to be noted. Partitions before the key ``first`` wake nobody, however new they are.
+
+    Of the newest ``retrained_window`` partitions what comes late or revised wakes a deployment too.
+    """
+    learnt = [key for key in sorted(seen.known)[-retrained_window:] if key >= first] if retrained_window else []
     kinds = {
         **{key: Kind.FRESH if key >= first else Kind.LATE for key in seen.fresh},
-        **dict.fromkeys(seen.late, Kind.LATE),
-        **dict.fromkeys(seen.revised, Kind.REVISED),
+        **{key: Kind.CORRECTED if key in learnt else Kind.LATE for key in seen.late},
+        **{key: Kind.CORRECTED if key in learnt else Kind.REVISED for key in seen.revised},
     }
     return tuple(
         Arrival(model=model, key=key, digest=seen.known[key], kind=kind, seen_at=at)
@@ -218,7 +232,7 @@ def take(
 
 def again(store: ArrivalStore, model: str, key: str) -> Arrival:
     """Let an arrival whose run failed wait for another run; as it was. Raises `PartitionRefused` for any other."""
-    found = [each for each in store.of(model) if each.key == key and each.kind is Kind.FRESH]
+    found = [each for each in store.of(model) if each.key == key and each.kind.wakes]
     arrival = found[-1] if found else None
     if arrival is None:
         why = "is none that has woken a deployment; trigger it by hand, or backfill its interval"
@@ -240,6 +254,7 @@ def _wakes_nobody(model: str, found: Sequence[Arrival], named: Sequence[str]) ->
         Kind.LATE: "is older than the newest that is known: late data wakes no deployment. Backfill its interval, or",
         Kind.REVISED: "is known with other content: a revision wakes no deployment. The next run takes it in, or",
         None: "is not among what has arrived. Land it first, or",
+        Kind.CORRECTED: "waits no more. Look at `flightworthy status`, or",
         Kind.FRESH: "waits no more. Look at `flightworthy status`, or",
     }[kind]
     keys = ", ".join(named) or "(none was named)"

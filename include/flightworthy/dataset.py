@@ -12,27 +12,34 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from flightworthy.errors import PartitionMissing, PartitionRefused
-from flightworthy.partition import SourceFile
+from flightworthy.known import Ask, Cutoff, KnownSince
+from flightworthy.partition import SourceFile, fingerprints
 from flightworthy.personal import text_of
 
 __all__ = [
+    "Belated",
     "DatasetStore",
     "DatasetVersion",
     "Ingested",
     "PartitionSource",
     "PartitionVersion",
     "Quarantined",
+    "Revised",
+    "Revision",
     "Rows",
     "Split",
     "Staged",
     "ingest",
+    "known_by",
+    "newer_than",
+    "revised",
     "split_of",
     "version_of",
 ]
@@ -66,22 +73,77 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A content that a partition has had: which, when it was first seen, and in which files."""
+
+    partition: PartitionVersion
+    seen_at: datetime
+    sources: tuple[str, ...]
+
+
+def known_by(contents: Sequence[Revision], as_of: datetime | None) -> PartitionVersion | None:
+    """The newest of a partition's contents that was known; they come as they were seen, without those in quarantine.
+
+    The first counts from the end of its data interval on, whenever it was seen: history is loaded late, and is no news.
+    """
+    known = [each for place, each in enumerate(contents) if not place or as_of is None or each.seen_at <= as_of]
+    return known[-1].partition if known else None
+
+
+class Belated(StrEnum):
+    """How something is no news that came after what is newer."""
+
+    REVISION = "revision"
+    """Another content of a partition that was there."""
+    LATE = "late"
+    """The first content of a partition, seen after that of a newer one; history that is loaded backwards is, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revised:
+    """A content that came late or corrected."""
+
+    content: Revision
+    kind: Belated
+    is_current: bool
+
+
+def revised(history: Mapping[str, Sequence[Revision]]) -> tuple[Revised, ...]:
+    """All that came late or corrected, in the order of keys and then as it was seen."""
+    found = []
+    earliest: datetime | None = None
+    for key in sorted(history, reverse=True):
+        first, *later = history[key]
+        told = [Revised(content=each, kind=Belated.REVISION, is_current=each is history[key][-1]) for each in later]
+        if earliest is not None and first.seen_at > earliest:
+            told.insert(0, Revised(content=first, kind=Belated.LATE, is_current=not later))
+        earliest = first.seen_at if earliest is None else min(earliest, first.seen_at)
+        found.append(told)
+    return tuple(each for told in reversed(found) for each in told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetVersion:
     """The partitions a run may learn from: the window that ends with the run's own key ``as_of``, in time order."""
 
     model: str
     as_of: str
     partitions: tuple[PartitionVersion, ...]
+    cutoff: Cutoff | None = None
+    """Which of their rows are in it; None: all."""
 
     @property
     def digest(self) -> str:
-        """Depends on which partitions with which content, and on nothing else."""
-        pairs = [[each.key, each.digest] for each in self.partitions]
-        return hashlib.sha256(json.dumps(pairs, separators=(",", ":")).encode()).hexdigest()
+        """Depends on which partitions with which content, which of their rows are left out, and on nothing else."""
+        unknown = self.cutoff.unknown if self.cutoff else {}
+        parts = [[each.key, each.digest, *filter(None, [unknown.get(each.digest)])] for each in self.partitions]
+        return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
 
     @property
     def rows(self) -> int:
-        return sum(each.rows for each in self.partitions)
+        """How many there are to learn from."""
+        unknown = self.cutoff.unknown if self.cutoff else {}
+        return sum(each.rows - unknown.get(each.digest, 0) for each in self.partitions)
 
     @property
     def partition(self) -> PartitionVersion | None:
@@ -191,6 +253,24 @@ class DatasetStore(Protocol[KeptT_contra]):
     ) -> Quarantined:
         """Take ``partition`` out of every later dataset version. Idempotent; at no instant is it in both places."""
 
+    def history(self, model: str) -> Mapping[str, Sequence[Revision]]:
+        """Every content of every partition that is not in quarantine, as they were seen; keys in time order."""
+
+    def fingerprints(self, model: str) -> Mapping[str, str]:
+        """By key, the fingerprint of the files that were last read for it."""
+
+    def note_fingerprints(self, model: str, marks: Mapping[str, str]) -> None:
+        """Remember what was read. Idempotent."""
+
+    def unknown_rows(self, partition: PartitionVersion, known_since: KnownSince, *, by: datetime) -> int:
+        """How many rows of a partition were not known before ``by``."""
+
+    def answered(self, ask: Ask, key: str) -> DatasetVersion | None:
+        """What this ask got before, unless some of it went into quarantine before anybody could learn from it."""
+
+    def answer(self, ask: Ask, version: DatasetVersion) -> None:
+        """Remember what this ask gets from now on. The first answer that was checked stands."""
+
     def has_passed(self, partition: PartitionVersion) -> bool:
         """Whether a suite has passed this version."""
 
@@ -201,32 +281,44 @@ class DatasetStore(Protocol[KeptT_contra]):
         """Keep what ``version`` is made of, so that its digest can be followed back. Idempotent."""
 
 
+def newer_than(version: DatasetVersion, current: Mapping[str, PartitionVersion]) -> tuple[str, ...]:
+    """Keys of a version's window of which something came since: another content, or a partition that was not there."""
+    if not version.partitions:
+        return ()
+    learnt = {each.key: each.digest for each in version.partitions}
+    first, last = version.partitions[0].key, version.partitions[-1].key
+    return tuple(
+        key for key, each in sorted(current.items()) if first <= key <= last and each.digest != learnt.get(key)
+    )
+
+
 def version_of(model: str, as_of: str, partitions: Iterable[PartitionVersion], *, window: int) -> DatasetVersion:
     """The last ``window`` of ``partitions`` whose key is not later than ``as_of``: what was known by then."""
     known = sorted((each for each in partitions if each.key <= as_of), key=lambda each: each.key)
     return DatasetVersion(model=model, as_of=as_of, partitions=tuple(known[-window:]))
 
 
-def ingest(
-    source: PartitionSource[ContentT],
-    store: DatasetStore[ContentT],
-    *,
-    model: str,
-    key: str | None,
-    window: int,
-    now: datetime,
-) -> Ingested:
-    """Take in the partition ``key`` (None: the newest), and whatever of its window the store lacks and the source has.
+def ingest(source: PartitionSource[ContentT], store: DatasetStore[ContentT], ask: Ask, *, now: datetime) -> Ingested:
+    """Take in the partition that is asked for, and whatever of its window the source has and the store has not yet.
 
-    Raises `PartitionMissing` if neither source nor store has the key, `PartitionRefused` if it cannot be read or waits
-    in quarantine with the same content. What was written before a crash is found again by the next run.
+    What comes late or corrected is taken in as a revision, whatever is asked. An ask as of an instant that was answered
+    before gets the same answer, byte for byte.
+
+    Raises `PartitionMissing` if neither source nor store has the key or nothing was known then, `PartitionRefused` if
+    it cannot be read or waits in quarantine with the same content. What was written before a crash is found again.
     """
-    files = source.files()
-    intake = _Intake(source=source, store=store, model=model, files=files, now=now)
-    own = intake.own_key(key)
-    written = intake.take_in(intake.wanted(own, window), own=own)
-    version = version_of(model, own, store.current(model).values(), window=window)
+    intake = _Intake(source=source, store=store, ask=ask, files=source.files(), now=now)
+    own = intake.own_key()
+    wanted = intake.wanted(own)
+    written, refusal = intake.take_in(wanted, own=own)
+    version = intake.version(own)
+    if refusal is not None and (ask.as_of is None or version.partition is None):
+        raise refusal
+    if not version.rows and version.partitions:
+        raise _unknown(version, ask)
     store.record(version)
+    if ask.as_of is not None:
+        store.answer(ask, version)
     return Ingested(
         version=version,
         written=written,
@@ -240,11 +332,16 @@ def ingest(
 class _Intake(Generic[ContentT]):
     source: PartitionSource[ContentT]
     store: DatasetStore[ContentT]
-    model: str
+    ask: Ask
     files: Sequence[SourceFile]
     now: datetime
 
-    def own_key(self, key: str | None) -> str:
+    @property
+    def model(self) -> str:
+        return self.ask.model
+
+    def own_key(self) -> str:
+        key = self.ask.key
         landed = {file.key for file in self.files}
         stored = self.store.current(self.model)
         known = landed or set(stored)
@@ -261,27 +358,30 @@ class _Intake(Generic[ContentT]):
             newest=max(known, default=None),
         )
 
-    def wanted(self, own: str, window: int) -> list[str]:
-        """The run's own key last, before it those of the window that the store lacks.
+    def wanted(self, own: str) -> list[str]:
+        """The run's own key last, before it those of the window that the store lacks or whose files were written again.
 
         Among them those that were refused: a corrected file wakes no deployment, and would otherwise never come in.
         """
-        landed = {file.key for file in self.files}
-        stored = self.store.current(self.model)
-        reach = sorted(key for key in landed | set(stored) if key <= own)[-window:]
-        return [key for key in reach if key in landed and (key == own or key not in stored)]
+        landed = fingerprints(self.files)
+        stored, read = self.store.current(self.model), self.store.fingerprints(self.model)
+        reach = sorted(key for key in landed.keys() | set(stored) if key <= own)[-self.ask.window :]
+        return [
+            key
+            for key in reach
+            if key in landed and (key == own or key not in stored or landed[key] != read.get(key, landed[key]))
+        ]
 
-    def take_in(self, keys: Sequence[str], *, own: str) -> tuple[PartitionVersion, ...]:
+    def take_in(self, keys: Sequence[str], *, own: str) -> tuple[tuple[PartitionVersion, ...], PartitionRefused | None]:
+        """What was written, and why the run's own partition was not, if it was refused."""
         contents = self.source.read(keys) if keys else {}
-        written = []
-        # The past first: should the run's own partition be refused, its history is there for the next run.
-        for key in keys:
-            outcome = self._take_in(key, contents[key])
-            if isinstance(outcome, PartitionVersion):
-                written.append(outcome)
-            elif outcome is not None and key == own:
-                raise outcome
-        return tuple(written)
+        outcomes = {key: self._take_in(key, contents[key]) for key in keys}
+        # Last, so that what a crash kept from being written is read again.
+        marks = fingerprints(self.files)
+        self.store.note_fingerprints(self.model, {key: marks[key] for key in keys})
+        refused = outcomes.get(own)
+        written = tuple(each for each in outcomes.values() if isinstance(each, PartitionVersion))
+        return written, refused if isinstance(refused, PartitionRefused) else None
 
     def _take_in(self, key: str, content: ContentT | PartitionRefused) -> PartitionVersion | PartitionRefused | None:
         """The version written, the refusal, or None if this very content is current already."""
@@ -303,6 +403,37 @@ class _Intake(Generic[ContentT]):
             return None
         sources = [file.uri for file in self.files if file.key == key]
         return self.store.write(self.model, key, staged, sources=sources, now=self.now)
+
+    def version(self, own: str) -> DatasetVersion:
+        """What is asked for: as it was answered before, or else of what was known."""
+        answered = self.store.answered(self.ask, own) if self.ask.as_of is not None else None
+        if answered is not None:
+            return answered
+        history = self.store.history(self.model)
+        # Rows that say since when they are known are believed; of others only the whole content was seen at a time.
+        as_of = self.ask.as_of if self.ask.known_since is None else None
+        known = [known_by(contents, as_of) for key, contents in history.items() if key <= own]
+        whole = version_of(self.model, own, filter(None, known), window=self.ask.window)
+        return self._cut(whole, self.ask.known_since)
+
+    def _cut(self, version: DatasetVersion, known_since: KnownSince | None) -> DatasetVersion:
+        if known_since is None:
+            return version
+        by = self.ask.as_of or self.now
+        counts = {each.digest: self.store.unknown_rows(each, known_since, by=by) for each in version.partitions}
+        unknown = {digest: count for digest, count in counts.items() if count}
+        return replace(version, cutoff=Cutoff(known_since=known_since, by=by, unknown=unknown) if unknown else None)
+
+
+def _unknown(version: DatasetVersion, ask: Ask) -> PartitionMissing:
+    at = "now" if ask.as_of is None else f"at {ask.as_of:%Y-%m-%d %H:%M} UTC"
+    return PartitionMissing(
+        f"No row of the {len(version.partitions)} partitions of {version.model} up to {version.as_of} was known {at}: "
+        "source.known_since says that all of them became known later. Run once they are, or for a later interval.",
+        model=version.model,
+        key=version.as_of,
+        as_of=ask.as_of,
+    )
 
 
 def _still_refused(held: Quarantined) -> PartitionRefused:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from flightworthy.arrival import Announcement, Arrival, Kind, NewData, Outcome, RunName
+from flightworthy.arrival import Announcement, Arrival, NewData, Outcome, RunName
 from flightworthy.artifact import seal, verify
 from flightworthy.errors import ReleaseRefused
 from flightworthy.ledger import GENESIS, Draft, Entry, chain
@@ -284,11 +284,7 @@ class MemoryArrivals:
             self.kept.setdefault((each.model, each.key, each.digest), each)
 
     def waiting(self) -> list[Arrival]:
-        return [
-            each
-            for each in self._ordered()
-            if each.kind is Kind.FRESH and each.run is None and each.considered_at is None
-        ]
+        return [each for each in self._ordered() if each.kind.wakes and each.run is None and each.considered_at is None]
 
     def taken(self) -> list[Arrival]:
         return [each for each in self._ordered() if each.run is not None and each.considered_at is None]

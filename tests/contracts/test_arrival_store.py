@@ -66,6 +66,15 @@ def test_only_what_is_fresh_waits(store):
     ]  # fmt: skip
 
 
+def test_a_correction_that_the_spec_retrains_on_waits(store):
+    """And is taken as a fresh one is."""
+    later = NOW + timedelta(hours=1)
+    store.note([seen("2026-01-05"), seen("2026-01-05", digest="d2", kind=Kind.CORRECTED, at=later)])
+    assert [each.digest for each in store.waiting()] == ["d1", "d2"]
+    assert take(store, FIRST, new_data="latest") == ["2026-01-05", "2026-01-05"]
+    assert store.waiting() == []
+
+
 def test_an_announcement_is_counted_and_leaves_alone_what_was_taken_meanwhile(store):
     """So that a late note of an event cannot take a partition away from its run."""
     store.note([seen("2026-01-05"), seen("2026-01-12")])

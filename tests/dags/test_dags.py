@@ -17,7 +17,7 @@ from flightworthy_airflow.models import specs
 
 ROOT = Path(__file__).parents[2]
 LINE = ["ingest", "check_expectations", "train", "evaluate", "register", "containerize", "promote"]
-MODELS = ["claims", "diagnosis"]
+MODELS = ["claims", "diagnosis", "readmission", "repurchase"]
 
 
 def parsed(**environ: str | None) -> DagBag:
@@ -214,4 +214,4 @@ def test_a_task_parses_no_model_but_its_own(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "claims.deploy")
     assert [spec.model for spec in specs().loaded] == ["claims"]
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "somebodys_own")
-    assert [spec.model for spec in specs().loaded] == ["claims", "diagnosis"]
+    assert [spec.model for spec in specs().loaded] == MODELS

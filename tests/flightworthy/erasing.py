@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from flightworthy.adapters.dataset_files import DatasetFiles
+from flightworthy.adapters.dataset_files import DatasetErasure, DatasetFiles
 from flightworthy.adapters.prediction_files import PredictionCompaction, PredictionErasure, erasing
 from flightworthy.adapters.sql_releases import SqlReleases
 from flightworthy.dataset import Split, version_of
@@ -56,7 +56,7 @@ def make_home(home: Path) -> None:
 def erase_in(home: Path) -> None:
     ledger = SqlReleases(f"sqlite:///{home / 'flightworthy.db'}")
     places = Places(
-        datasets=DatasetFiles(root=home / "datasets"),
+        datasets=DatasetErasure(root=home / "datasets"),
         log=PredictionErasure(folder=home / "predictions"),
         ledger=ledger,
     )

@@ -85,6 +85,19 @@ def test_a_look_says_of_each_key_whether_it_wakes_a_deployment() -> None:
     assert {each.digest for each in found} == set(look.known.values())
 
 
+def test_what_comes_late_or_revised_within_the_window_wakes_where_the_spec_says_so() -> None:
+    """Of the two newest partitions here; what nobody would learn from wakes nobody."""
+    keys = ("2025-12-15", "2025-12-22", "2025-12-29", MONDAY)
+    look = Arrivals(
+        fresh=(), late=("2025-12-22", "2025-12-29"), revised=("2025-12-15", MONDAY), unsettled=(),
+        known={key: f"d {key}" for key in keys},
+    )  # fmt: skip
+
+    found = arrived(look, model="churn", first="", at=NOW, retrained_window=2)
+
+    assert [each.kind for each in found] == [Kind.REVISED, Kind.LATE, Kind.CORRECTED, Kind.CORRECTED]
+
+
 def test_a_run_gets_what_waits_whatever_its_event_named() -> None:
     """An event is a knock: the one whose own was lost goes first, and time order is kept."""
     store = MemoryArrivals()

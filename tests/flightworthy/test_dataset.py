@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from flightworthy.adapters.dataset_files import DatasetFiles
 from flightworthy.dataset import DatasetVersion, PartitionVersion, Split, ingest, split_of, version_of
 from flightworthy.errors import PartitionMissing, PartitionRefused
+from flightworthy.known import Ask, KnownSince
 from flightworthy.partition import SourceFile
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -24,12 +25,17 @@ class Landed:
 
     tables: dict[str, pa.Table | PartitionRefused] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    times: dict[str, int] = field(default_factory=dict)
 
-    def land(self, key: str, *values: int) -> None:
-        self.tables[key] = pa.table({"id": list(values)})
+    def land(self, key: str, *values: int, **columns: list[str | None]) -> None:
+        self.tables[key] = pa.table({"id": list(values), **columns})
+        self.times[key] = self.times.get(key, 0) + 1
 
     def files(self) -> Sequence[SourceFile]:
-        return [SourceFile(key=key, uri=f"landing/{key}.csv", size=1, modified_at=NOW) for key in sorted(self.tables)]
+        return [
+            SourceFile(key=key, uri=f"landing/{key}.csv", size=self.times.get(key, 1), modified_at=NOW)
+            for key in sorted(self.tables)
+        ]
 
     def read(self, keys: Sequence[str]) -> Mapping[str, pa.Table | PartitionRefused]:
         self.asked += keys
@@ -49,8 +55,14 @@ def store(tmp_path):
     return DatasetFiles(root=tmp_path)
 
 
-def take_in(landed, store, key=None, window=3):
-    return ingest(landed, store, model="m", key=key, window=window, now=NOW)
+def take_in(landed, store, key=None, window=3, **more):
+    ask = Ask(model="m", key=key, window=window, as_of=more.get("as_of"), known_since=more.get("known_since"))
+    return ingest(landed, store, ask, now=more.get("now", NOW))
+
+
+FEBRUARY, MARCH = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+LATER = datetime(2026, 5, 5, tzinfo=UTC)
+SETTLED = KnownSince(columns=("settled",), written=None)
 
 
 def keys(version):
@@ -177,6 +189,108 @@ def test_a_corrected_partition_comes_in_with_the_next_run(landed, store):
     landed.land("2026-01", 9)
     landed.land("2026-03", 3)
     assert keys(take_in(landed, store).version) == ["2026-01", "2026-02", "2026-03"]
+
+
+def test_an_interval_asked_again_gets_what_it_got_whatever_arrived_since(landed, store):
+    """A revision of its own partition, a late one before it, and one that is refused later: none is in its version."""
+    landed.land("2026-01", 1)
+    landed.land("2026-02", 2)
+    first = take_in(landed, store, "2026-02", as_of=MARCH).version
+    landed.land("2025-12", 9)
+    landed.land("2026-02", 2, 3)
+    live = take_in(landed, store, now=LATER).version
+    assert [keys(live), live.rows] == [["2025-12", "2026-01", "2026-02"], 4]
+    again = take_in(landed, store, "2026-02", as_of=MARCH, now=LATER)
+    assert again.version == first
+    assert store.frame(again.version)["id"].tolist() == [1, 2]
+
+
+def test_what_a_check_left_of_an_interval_is_its_version_from_then_on(landed, store):
+    """An older partition was refused then. Mended, it is in later versions and not in this one."""
+    landed.land("2026-01", 1)
+    landed.land("2026-02", 2)
+    whole = take_in(landed, store, "2026-02", as_of=MARCH).version
+    store.quarantine(whole.partitions[0], reason="r", objections=["o"], now=NOW)
+    left = replace(whole, partitions=whole.partitions[1:])
+    store.record(left)
+    store.settle(whole, left)
+    landed.land("2026-01", 7)
+    assert keys(take_in(landed, store, now=LATER).version) == ["2026-01", "2026-02"]
+    assert take_in(landed, store, "2026-02", as_of=MARCH, now=LATER).version == left
+
+
+def test_an_interval_whose_own_partition_was_refused_starts_anew_once_it_is_mended(landed, store):
+    """Nobody has learnt from the answer that it got first."""
+    landed.land("2026-01", 1)
+    refused = take_in(landed, store, "2026-01", as_of=FEBRUARY).version
+    store.quarantine(refused.partition, reason="r", objections=["o"], now=NOW)
+    landed.land("2026-01", 7)
+    assert store.frame(take_in(landed, store, "2026-01", as_of=FEBRUARY, now=LATER).version)["id"].tolist() == [7]
+
+
+def test_a_revision_is_known_since_it_was_seen(landed, store):
+    """An interval that nobody asked for before gets the content that there was; a run as of now the newest."""
+    landed.land("2026-01", 1)
+    take_in(landed, store, now=FEBRUARY)
+    landed.land("2026-01", 1, 2)
+    take_in(landed, store, now=MARCH)
+    assert take_in(landed, store, "2026-01", as_of=FEBRUARY, now=LATER).version.rows == 1
+    assert take_in(landed, store, "2026-01", as_of=MARCH, now=LATER).version.rows == 2
+    first, second = store.history("m")["2026-01"]
+    assert (first.seen_at, second.seen_at) == (FEBRUARY, MARCH)
+    assert second.sources == ("landing/2026-01.csv",)
+
+
+def test_a_revised_older_partition_comes_in_with_the_next_run(landed, store):
+    """Its files were written again; those that were not are not read again."""
+    for month in (1, 2, 3):
+        landed.land(f"2026-0{month}", month)
+    take_in(landed, store)
+    landed.land("2026-01", 7, 8)
+    landed.asked.clear()
+    assert take_in(landed, store, now=LATER).version.rows == 4
+    assert take_in(landed, store, now=LATER).written == ()
+    assert landed.asked == ["2026-01", "2026-03", "2026-03"]
+
+
+def test_a_refused_revision_of_its_own_partition_does_not_stop_an_interval(landed, store):
+    """What was known then stands; the refusal waits in quarantine, and stops a run as of now."""
+    landed.land("2026-01", 1)
+    first = take_in(landed, store, "2026-01").version
+    landed.tables["2026-01"] = PartitionRefused("f.csv is empty (0 bytes). Land it again.", file="f.csv")
+    assert take_in(landed, store, "2026-01", as_of=FEBRUARY).version == first
+    assert [each.key for each in store.quarantined("m")] == ["2026-01"]
+    with pytest.raises(PartitionRefused, match="is empty"):
+        take_in(landed, store, "2026-01")
+
+
+def test_a_clock_that_was_set_back_does_not_make_a_revision_older(landed, store):
+    """It was seen no earlier than what it revises."""
+    landed.land("2026-01", 1)
+    take_in(landed, store, now=MARCH)
+    landed.land("2026-01", 2)
+    take_in(landed, store, now=FEBRUARY)
+    assert [each.seen_at for each in store.history("m")["2026-01"]] == [MARCH, MARCH]
+
+
+def test_rows_are_learnt_from_once_they_are_known(landed, store):
+    """A label matures; a row that does not say since when, or says it wrongly, is never known."""
+    landed.land("2026-01", 1, 2, 3, 4, settled=["2026-01-09", "2026-02-01", None, "soon"])
+    then = take_in(landed, store, "2026-01", as_of=FEBRUARY, known_since=SETTLED).version
+    assert (then.rows, store.frame(then)["id"].tolist(), store.distinct(then, "id")) == (1, [1], [1])
+    later = take_in(landed, store, "2026-01", as_of=MARCH, known_since=SETTLED).version
+    assert store.frame(store.version("m", later.digest))["id"].tolist() == [1, 2]
+    assert later.digest != then.digest
+    # Two instants between which nothing became known ask for the same work.
+    assert take_in(landed, store, known_since=SETTLED, now=LATER).version.digest == later.digest
+
+
+def test_an_interval_of_which_nothing_is_known_yet_has_nothing_to_learn_from(landed, store):
+    """The run is skipped, as one without data is."""
+    landed.land("2026-01", 1, settled=["2026-04-01"])
+    with pytest.raises(PartitionMissing, match=r"was known at 2026-02-01 00:00 UTC.*became known later") as caught:
+        take_in(landed, store, "2026-01", as_of=FEBRUARY, known_since=SETTLED)
+    assert caught.value.facts["as_of"] == FEBRUARY
 
 
 def test_a_dataset_digest_depends_on_keys_and_contents_alone():

@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from flightworthy.adapters.dataset_files import DatasetFiles
+from flightworthy.adapters.dataset_files import DatasetErasure, DatasetFiles
 from flightworthy.adapters.prediction_files import (
     Compacted,
     PredictionCompaction,
@@ -24,6 +25,7 @@ from flightworthy.adapters.prediction_files import (
 from flightworthy.dataset import Split, version_of
 from flightworthy.erasure import Asked, Erasure, Places, contents_with, erase, person_named
 from flightworthy.errors import ArtifactRefused, Refused
+from flightworthy.known import Ask, Cutoff, KnownSince
 from flightworthy.personal import Keys, fingerprint, pseudonym
 from flightworthy.release import Cause, prove_all
 from flightworthy.serving.contract_file import parse_contract
@@ -44,7 +46,7 @@ def nobody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def places(tmp_path: Path) -> Places:
     return Places(
-        datasets=DatasetFiles(root=tmp_path / "datasets"),
+        datasets=DatasetErasure(root=tmp_path / "datasets"),
         log=PredictionErasure(folder=tmp_path / "predictions"),
         ledger=MemoryReleases(),
     )
@@ -56,11 +58,16 @@ def forget(where: Places, entity: str, *, reason: str = "request 12", is_dry_run
     return erase(asked, where, Cause(actor="ada", reason=reason, at=LATER), is_dry_run=is_dry_run)
 
 
+def stored(where: Places) -> DatasetFiles:
+    assert isinstance(where.datasets, DatasetErasure)
+    return DatasetFiles(root=where.datasets.root)
+
+
 def store_rows(where: Places, key: str, *patients: object) -> str:
     table = pa.table({"patient": list(patients), "age": list(range(len(patients)))})
-    assert isinstance(where.datasets, DatasetFiles)
-    written = where.datasets.write(MODEL, key, table, sources=["x.csv"], now=NOON)
-    where.datasets.record(version_of(MODEL, key, where.datasets.current(MODEL).values(), window=9))
+    store = stored(where)
+    written = store.write(MODEL, key, table, sources=["x.csv"], now=NOON)
+    store.record(version_of(MODEL, key, store.current(MODEL).values(), window=9))
     return written.digest
 
 
@@ -151,14 +158,15 @@ def test_a_dataset_version_of_before_is_named_and_says_why_it_cannot_be_read(tmp
     """Its record stays, so that what was trained on it is still explained."""
     where = places(tmp_path)
     store_rows(where, "2026-01", "patient-7", "patient-8")
-    datasets = where.datasets
-    assert isinstance(datasets, DatasetFiles)
-    (version,) = datasets.recorded(MODEL)
+    datasets = stored(where)
+    (version,) = where.datasets.recorded(MODEL)
 
     erasure = forget(where, "patient-7")
 
     assert datasets.version(MODEL, version.digest) == version
-    assert [each.replaced_by for each in datasets.gone(version)] == [erasure.removed[0].replaced_by]
+    assert [each.replaced_by for each in DatasetErasure(root=datasets.root).gone(version)] == [
+        erasure.removed[0].replaced_by
+    ]
     with pytest.raises(ArtifactRefused, match="somebody's rows were erased from it"):
         datasets.frame(version)
     with pytest.raises(ArtifactRefused, match="somebody's rows were erased from it"):
@@ -170,8 +178,7 @@ def test_of_two_people_each_one_s_dataset_versions_are_found(tmp_path: Path) -> 
     where = places(tmp_path)
     store_rows(where, "2026-01", "patient-7", "patient-8", "patient-9")
     oldest = forget(where, "patient-7").learnt.datasets
-    datasets = where.datasets
-    assert isinstance(datasets, DatasetFiles)
+    datasets = stored(where)
     datasets.record(version_of(MODEL, "2026-01", datasets.current(MODEL).values(), window=9))
 
     tried = forget(where, "patient-8", is_dry_run=True).learnt.datasets
@@ -181,7 +188,7 @@ def test_of_two_people_each_one_s_dataset_versions_are_found(tmp_path: Path) -> 
     assert len(found) == 2
     assert set(oldest) < set(found)
     assert datasets.current(MODEL)["2026-01"].rows == 1
-    assert contents_with("nobody", [], datasets.replaced(MODEL)) == set()
+    assert contents_with("nobody", [], where.datasets.replaced(MODEL)) == set()
 
 
 def test_ids_that_are_numbers_and_pseudonyms_are_found_by_the_id(tmp_path: Path) -> None:
@@ -194,7 +201,7 @@ def test_ids_that_are_numbers_and_pseudonyms_are_found_by_the_id(tmp_path: Path)
     assert [each.rows for each in forget(where, "7").removed] == [1, 1]
     assert [each.rows for each in forget(where, pseudonym(KEY, "8")).removed] == [1]
     assert [each.rows for each in forget(where, "8").removed] == [1]
-    assert where.datasets.current(MODEL)["2026-01"].rows == 1  # type: ignore[attr-defined]
+    assert stored(where).current(MODEL)["2026-01"].rows == 1
 
 
 def test_without_a_key_or_with_a_reason_that_names_them_nobody_is_erased(tmp_path: Path) -> None:
@@ -207,7 +214,7 @@ def test_without_a_key_or_with_a_reason_that_names_them_nobody_is_erased(tmp_pat
         forget(where, "patient-7", reason="patient-7 wrote to us")
     with pytest.raises(Refused, match="password"):
         forget(where, "patient-7", reason="password=hunter2345")
-    assert where.datasets.current(MODEL)["2026-01"].rows == 1  # type: ignore[attr-defined]
+    assert stored(where).current(MODEL)["2026-01"].rows == 1
 
 
 def test_everybody_s_rows_may_go(tmp_path: Path) -> None:
@@ -217,8 +224,7 @@ def test_everybody_s_rows_may_go(tmp_path: Path) -> None:
 
     forget(where, "patient-7")
 
-    datasets = where.datasets
-    assert isinstance(datasets, DatasetFiles)
+    datasets = stored(where)
     current = datasets.current(MODEL)["2026-01"]
     assert (current.rows, list(datasets.read(current).columns)) == (0, ["patient", "age"])
 
@@ -298,3 +304,35 @@ def test_no_compaction_works_while_somebody_is_erased(tmp_path: Path) -> None:
     with alone(tmp_path / MODEL):
         assert list(PredictionCompaction(tmp_path).compact(MODEL, now=LATER)) == []
     assert len(list(PredictionCompaction(tmp_path).compact(MODEL, now=LATER))) == 1
+
+
+def test_who_asked_for_the_interval_before_gets_what_is_left_of_it(tmp_path: Path) -> None:
+    """The same partitions without them, and of rows that were not known yet as many fewer as were theirs."""
+    where = places(tmp_path)
+    store = stored(where)
+    since = KnownSince(columns=("known",), written=None)
+    table = pa.table(
+        {
+            "patient": ["patient-7", "patient-8", "patient-7", "patient-9"],
+            "known": ["2026-01-02", "2026-01-03", "2026-02-02", "2026-02-03"],
+        }
+    )
+    partition = store.write(MODEL, "2026-01", table, sources=["x.csv"], now=NOON)
+    by = datetime(2026, 2, 1, tzinfo=UTC)
+    cutoff = Cutoff(known_since=since, by=by, unknown={partition.digest: 2})
+    version = replace(version_of(MODEL, "2026-01", [partition], window=9), cutoff=cutoff)
+    ask = Ask(model=MODEL, key="2026-01", window=9, as_of=by, known_since=since)
+    store.record(version)
+    store.answer(ask, version)
+    store.settle(version, version)
+
+    forget(where, "patient-7")
+
+    left = store.answered(ask, "2026-01")
+    assert left is not None
+    assert left.digest != version.digest
+    assert list(store.frame(left)["patient"]) == ["patient-8"]
+    assert left.cutoff is not None
+    assert list(left.cutoff.unknown.values()) == [1]
+    forget(where, "patient-7")
+    assert store.answered(ask, "2026-01") == left

@@ -290,6 +290,12 @@ def test_12_the_target_is_not_a_feature_and_neither_is_the_entity(refused: Refus
     )
 
 
+def test_12_when_a_row_became_known_is_no_feature(refused: Refused) -> None:
+    """A model that may look at it would learn from when somebody answered."""
+    told = refused(changed("source:\n", "source:\n  known_since: {columns: [age]}\n"))
+    assert "source.known_since.columns[0]=age: must not be a feature" in told
+
+
 @pytest.mark.parametrize(
     "name", ["../x", "a/b", "..", "Churn", "churn\\n", "churn ", "-churn", "churn;rm", "ch__urn", "€"]
 )
@@ -420,7 +426,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
         ("{type: category, nullable: true}", "categroy", "did you mean category?"),
         ("{partition}.csv", "today.csv", "must contain {partition}, or event_time must say which rows"),
         ("{partition}.csv", "{date}/{partition}.csv", "{date} means nothing here; only {partition} is replaced"),
-        ("{partition}.csv", "{partition}.xlsx", "must end in .csv or .parquet"),
+        ("{partition}.csv", "{partition}.xlsx", "must end in .csv, .jsonl, .ndjson or .parquet"),
         ('"%Y-%m-%d"', '"%d-%m-%Y"', "but sorts before it. Write the larger unit first"),
         ('"%Y-%m-%d"', '"%Y/../%m"', "may hold directives like %Y, letters, digits"),
         ('"%Y-%m-%d"', '"%Y-%m"', "is too coarse for schedule.cron, which runs every day"),

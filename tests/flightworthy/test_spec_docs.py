@@ -34,7 +34,7 @@ def keys(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fiel
         path = f"{prefix}{name}"
         if name == "folder":
             continue
-        if inner is None or name in {"approval", "complete", "event_time", "shadow", *MARKS}:
+        if inner is None or name in {"approval", "complete", "event_time", "known_since", "shadow", *MARKS}:
             yield path, field
         if inner is not None:
             yield from keys(inner, f"{path}{MARKS.get(name, '')}.")

@@ -41,8 +41,13 @@ class Yard:
     later: timedelta = timedelta()
     busy: set[str] = field(default_factory=set)
 
-    def model(self, name: str = "churn", **source: Any) -> None:
-        said = {**SPEC, "model": name, "schedule": {**SPEC["schedule"], "new_data": source.pop("new_data", "each")}}
+    def model(self, name: str = "churn", *, revisions: str = "ignore", **source: Any) -> None:
+        said = {
+            **SPEC,
+            "model": name,
+            "dataset": {"revisions": revisions},
+            "schedule": {**SPEC["schedule"], "new_data": source.pop("new_data", "each")},
+        }
         said["source"] = {"uri": f"{self.root}/{name}/{{partition}}.csv", "partition": "%Y-%m-%d", **source}
         folder = self.root / "models" / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,6 +143,21 @@ def test_late_data_and_revisions_are_noted_and_wake_nobody(yard: Yard) -> None:
     assert {(each.key, each.kind) for each in yard.store.of("churn")} == {
         (MONDAY, Kind.FRESH), (MONDAY, Kind.REVISED), ("2025-12-29", Kind.LATE),
     }  # fmt: skip
+
+
+def test_a_correction_wakes_a_deployment_where_the_spec_retrains_on_it(yard: Yard) -> None:
+    """Of late data and revisions alike, once for each."""
+    yard.model(revisions="retrain", new_data="latest")
+    yard.land(MONDAY)
+    watch = yard.looked()
+    yard.due(watch)
+    yard.take()
+    yard.land("2025-12-29")
+    yard.land(MONDAY, "a\n1\n2\n")
+    yard.looked(watch)
+
+    assert yard.due(watch) == [MONDAY]
+    assert yard.due(watch) == []
 
 
 def test_what_lay_there_before_the_models_first_interval_wakes_nobody(yard: Yard) -> None:

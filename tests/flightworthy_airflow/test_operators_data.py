@@ -77,6 +77,19 @@ def test_a_file_that_cannot_be_read_without_guessing_fails_at_once_and_says_why(
         line.ingest(by_hand())
 
 
+def test_a_long_reading_writes_its_progress_into_the_tasks_log(
+    line: Line, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows, share and rate, now and then; here without a pause between."""
+    monkeypatch.setattr("flightworthy.adapters.partition_files._PAUSE", 0.0)
+    line.land()
+
+    line.ingest(by_hand())
+
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if " reading " in line]
+    assert f"{MONDAY}.csv rows=240 share=100% rows_per_second=" in told
+
+
 def test_a_model_that_is_not_there_fails_and_names_the_file_that_was_looked_for(line: Line) -> None:
     """The task answers to model.yaml as it is now."""
     (line.models / MODEL / "model.yaml").unlink()

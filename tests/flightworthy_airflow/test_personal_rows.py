@@ -213,7 +213,7 @@ def test_whoever_was_erased_stays_out_when_the_same_file_is_taken_in_again(priva
     """The file still holds them; the partition that is made of it stands as the erasure left it."""
     from datetime import UTC, datetime
 
-    from flightworthy.adapters.dataset_files import DatasetFiles
+    from flightworthy.adapters.dataset_files import DatasetErasure, DatasetFiles
     from flightworthy.erasure import person_named
     from flightworthy.personal import Keys
 
@@ -221,8 +221,9 @@ def test_whoever_was_erased_stays_out_when_the_same_file_is_taken_in_again(priva
     private_line.check(by_hand(), private_line.ingest(by_hand()))
     store, now = DatasetFiles(root=private_line.home / "datasets"), datetime.now(UTC)
     person = person_named("Zephyrine-5-17", Keys(current=KEY.encode()), model=MODEL)
-    store.list_erased(MODEL, person, now=now)
-    (gone,) = store.erase(MODEL, person, column="customer", now=now)
+    erasure = DatasetErasure(root=store.root)
+    erasure.list_erased(MODEL, person, now=now)
+    (gone,) = erasure.erase(MODEL, person, column="customer", now=now)
 
     again = private_line.ingest(by_hand())
 

@@ -10,7 +10,7 @@ import pytest
 
 from flightworthy_airflow.runs import Intent, describe
 
-MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
+MONDAY, NEXT_MONDAY = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 12, tzinfo=UTC)
 
 
 def context(run_type: str, *, events: list[dict[str, Any]] | None = None, params: dict[str, Any] | None = None) -> Any:
@@ -19,7 +19,7 @@ def context(run_type: str, *, events: list[dict[str, Any]] | None = None, params
         dag_id="churn.deploy",
         run_type=run_type,
         data_interval_start=MONDAY,
-        data_interval_end=MONDAY,
+        data_interval_end=NEXT_MONDAY,
         triggering_user_name=None,
     )
     happened = {"asset": [SimpleNamespace(extra=extra) for extra in events or []]}

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 import yaml
+from mlflow import MlflowClient
 from mlflow.webhooks.delivery import _generate_hmac_signature
 from starlette.testclient import TestClient
 
+from drill.mlflow_server import running_mlflow
 from flightworthy.arrival import Stage
 from flightworthy.testing import MemoryArrivals
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
@@ -149,3 +155,45 @@ def test_a_partition_that_its_marker_does_not_confirm_is_asked_for_again(store: 
     assert deliver(event(SET)).status_code == 503
     (tmp_path / f"{MONDAY}.done").write_text("")
     assert deliver(event(SET)).status_code == 202
+
+
+@contextmanager
+def answering() -> Iterator[str]:
+    """Our application on a port of its own; where its webhook is."""
+    server = uvicorn.Server(uvicorn.Config(application(), host="127.0.0.1", port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.02)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}/webhooks/mlflow"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.mark.slow
+def test_mlflows_own_server_delivers_what_is_taken(
+    store: MemoryArrivals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real one: a tag is set on a version, and the partition waits; a webhook with another secret tells nothing."""
+    monkeypatch.setenv("MLFLOW_WEBHOOK_ALLOWED_SCHEMES", "http")
+    monkeypatch.setenv("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS", "true")
+    (tmp_path / "mlflow").mkdir()
+    with running_mlflow(tmp_path / "mlflow") as address, answering() as url:
+        client = MlflowClient(address, address)
+        client.create_registered_model("churn")
+        run = client.create_run("0").info
+        version = client.create_model_version("churn", f"{run.artifact_uri}/model", run_id=run.run_id)
+        hook = client.create_webhook("churn", url, ["model_version_tag.set"], secret="a guess")
+        refused = client.test_webhook(hook.webhook_id)
+        client.update_webhook(hook.webhook_id, secret=SECRET)
+        tried = client.test_webhook(hook.webhook_id)
+        client.set_model_version_tag("churn", version.version, "flightworthy.partition", MONDAY)
+        deadline = time.monotonic() + 30
+        while not store.kept and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    assert (refused.response_status, tried.response_status) == (401, 200)
+    assert [(each.model, each.key) for each in store.waiting()] == [("churn", MONDAY)]

@@ -68,12 +68,12 @@ def arriving_stack(folder: Path, models: Sequence[str]) -> Iterator[Stack]:
             yield up
 
 
-def land(stack: Stack, model: str, key: str, *, rows: int = 3) -> None:
+def land(stack: Stack, model: str, key: str, *, rows: int = 3, heads: str = "customer,age,bought") -> None:
     """Put a partition where the model's source is; written in place, as a slow upload is."""
     folder = stack.landing / model
     folder.mkdir(parents=True, exist_ok=True)
     lines = "".join(f"{number},{20 + number},{number % 2}\n" for number in range(rows))
-    (folder / f"{key}.csv").write_text(f"customer,age,bought\n{lines}", encoding="utf-8")
+    (folder / f"{key}.csv").write_text(f"{heads}\n{lines}", encoding="utf-8")
 
 
 def day(number: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import yaml
 from demo.airflow_api import AirflowApi, Json
 from demo.places import USERS
 from demo.stack import Stack
-from demo.world import FIRST, World
+from demo.world import FIRST, World, records
 from tests.quick_models import quick_models
 
 APPROVERS = ("grace", "mary")
@@ -29,6 +30,26 @@ def add_screening(models: Path) -> None:
     file.write_text(yaml.safe_dump(said, sort_keys=False), encoding="utf-8")
 
 
+PAST = tuple((date(2025, 1, 6) + timedelta(weeks=week)).isoformat() for week in range(4))
+"""The Mondays of the model ``past``."""
+
+
+def add_past(models: Path, folder: Path) -> None:
+    """A copy of diagnosis whose weeks are all in one file, so that their arrival wakes nobody."""
+    shutil.copytree(models / "diagnosis", models / "past")
+    file = models / "past" / "model.yaml"
+    said = yaml.safe_load(file.read_text(encoding="utf-8"))
+    said["model"] = "past"
+    said["source"] = {
+        "uri": str(folder / "past.csv"),
+        "partition": "%Y-%m-%d",
+        "event_time": {"columns": ["week"], "format": "%Y-%m-%d"},
+    }
+    file.write_text(yaml.safe_dump(said, sort_keys=False), encoding="utf-8")
+    known = records().sample(frac=1, random_state=7)[: 60 * len(PAST)]
+    known.assign(week=[PAST[row // 60] for row in range(len(known))]).to_csv(folder / "past.csv", index=False)
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Airflow, MLflow, the deployer and its router, in a home of their own, with this checkout's DAGs and plugins."""
@@ -36,6 +57,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with pytest.MonkeyPatch.context() as patch:
         models = quick_models(folder)
         add_screening(models)
+        add_past(models, folder)
         patch.setenv("FLIGHTWORTHY_MODELS", str(models))
         for user in APPROVERS:
             patch.setitem(USERS, user, "op")
@@ -48,7 +70,13 @@ def airflow(stack: Stack) -> AirflowApi:
     """Airflow as its admin sees it, once it knows the DAGs."""
     api = stack.airflow()
     api.wait_for_dags(
-        "diagnosis.deploy", "diagnosis.drill", "diagnosis.monitor", "diagnosis.rollback", "screening.deploy", within=300
+        "diagnosis.deploy",
+        "diagnosis.drill",
+        "diagnosis.monitor",
+        "diagnosis.rollback",
+        "past.deploy",
+        "screening.deploy",
+        within=300,
     )
     return api
 

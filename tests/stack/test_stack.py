@@ -42,7 +42,7 @@ def status(stack: Stack) -> Json:
 
 def test_airflow_knows_the_dags_and_found_nothing_wrong(airflow: AirflowApi) -> None:
     """Neither with a DAG file nor with a plugin; and no DAG waits paused, which would drop its events."""
-    models = ("claims", "diagnosis", "screening")
+    models = ("claims", "diagnosis", "past", "readmission", "repurchase", "screening")
     verbs = ("deploy", "drill", "monitor", "rollback")
 
     assert airflow.dag_ids() == {f"{model}.{verb}" for model in models for verb in verbs}

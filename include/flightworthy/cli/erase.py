@@ -32,6 +32,7 @@ _SIDES = {
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     """Erase, or only say what would be. Run again it does what is left; done already it removes nothing."""
+    from flightworthy.adapters.dataset_files import DatasetErasure
     from flightworthy.adapters.prediction_files import PredictionErasure
     from flightworthy.adapters.spec_files import load
     from flightworthy.erasure import Asked, Places, erase, person_named
@@ -52,7 +53,9 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
             versions=_versions(model, settings),
         )
         places = Places(
-            datasets=settings.datasets(), log=PredictionErasure(folder=settings.home / "predictions"), ledger=store
+            datasets=DatasetErasure(root=settings.home / "datasets"),
+            log=PredictionErasure(folder=settings.home / "predictions"),
+            ledger=store,
         )
         cause = Cause(actor=getpass.getuser(), reason=asked.reason, at=datetime.now(UTC))
         erasure = erase(order, places, cause, is_dry_run=asked.dry_run)

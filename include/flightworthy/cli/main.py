@@ -43,6 +43,7 @@ COMMANDS = {
     "ledger": "prove that no decision was changed, or export them all for an auditor",
     "rollback": "serve the previous release again",
     "quarantine": "show which partitions were refused, and why",
+    "revisions": "show what came late or corrected, and what of it the champion has not learnt from",
     "arrivals": "show what has landed, and which run took it; let a failed one wait again",
     "reproduce": "train a version again from what was recorded, and say whether it is the same",
     "diff": "show what differs between two versions: data, parameters, code, packages, metrics, decision",
@@ -205,6 +206,11 @@ def _quarantine(command: argparse.ArgumentParser) -> None:
     _json(listing)
 
 
+def _revisions(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL")
+    _json(command)
+
+
 def _arrivals(command: argparse.ArgumentParser) -> None:
     verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
     listing = verbs.add_parser("list", help="show the newest partitions, how far each has come, and in which run")
@@ -287,6 +293,7 @@ _ARGUMENTS = {
     "ledger": _ledger,
     "rollback": _rollback,
     "quarantine": _quarantine,
+    "revisions": _revisions,
     "arrivals": _arrivals,
     "reproduce": _reproduce,
     "diff": _diff,

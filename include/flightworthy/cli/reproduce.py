@@ -71,8 +71,10 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
 
 def _see_data(origins: Origins, number: int, recorded: TrainingRun) -> None:
     """Refuse before anything is installed where rows that it learnt from were erased."""
-    datasets = origins.settings.datasets()
-    gone = datasets.gone(datasets.version(origins.model, recorded.lineage.dataset_digest))
+    from flightworthy.adapters.dataset_files import DatasetErasure
+
+    version = origins.settings.datasets().version(origins.model, recorded.lineage.dataset_digest)
+    gone = DatasetErasure(root=origins.settings.home / "datasets").gone(version)
     if gone:
         keys = ", ".join(sorted({each.key for each in gone}))
         raise Refused(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from flightworthy.dataset import DatasetVersion, PartitionVersion, Quarantined, version_of
+from flightworthy.dataset import DatasetVersion, PartitionVersion, Quarantined
 from flightworthy.expectations.comparing import PartitionCounter, asked_of, compare, times_of
 from flightworthy.expectations.standing import standing_expectations
 from flightworthy.expectations.suite import Engine, Expectation, Suite, SuiteResult
@@ -64,6 +64,9 @@ class CheckedStore(Protocol):
     ) -> Quarantined: ...
 
     def record(self, version: DatasetVersion) -> None: ...
+
+    def settle(self, version: DatasetVersion, left: DatasetVersion) -> None:
+        """Whoever asked and got ``version`` gets from now on what its check ``left`` of it. Idempotent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +128,15 @@ def check_expectations(
             store.mark_passed(partition, suite=suite.digest, now=now)
         passed.append(partition)
     left = _left(store, version, quarantined)
-    return Checked(
+    checked = Checked(
         version=left,
         results=tuple(results),
         quarantined=tuple(quarantined),
         one_class=_one_class(store, left, spec.target),
     )
+    if not checked.objections:
+        store.settle(version, left)
+    return checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +198,7 @@ def _refuse(store: CheckedStore, partition: PartitionVersion, result: SuiteResul
 
 def _left(store: CheckedStore, version: DatasetVersion, quarantined: Sequence[Quarantined]) -> DatasetVersion:
     refused = {(each.key, each.digest) for each in quarantined}
-    kept = [each for each in version.partitions if (each.key, each.digest) not in refused]
-    left = version_of(version.model, version.as_of, kept, window=len(version.partitions) or 1)
+    kept = tuple(each for each in version.partitions if (each.key, each.digest) not in refused)
+    left = replace(version, partitions=kept)
     store.record(left)
     return left

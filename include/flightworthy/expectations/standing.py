@@ -37,7 +37,8 @@ def standing_expectations(spec: Spec, suite: Suite) -> tuple[Expectation, ...]:
 
 def _columns(spec: Spec, suite: Suite) -> dict[str, None]:
     """Each once, in a steady order."""
-    times = spec.source.event_time.columns if spec.source.event_time else ()
+    said = (spec.source.event_time, spec.source.known_since)
+    times = [column for each in said if each is not None for column in each.columns]
     return dict.fromkeys((spec.entity, spec.target, *spec.features, *times, *suite.other_columns))
 
 

@@ -1,6 +1,6 @@
 """What model.yaml says, as types: a model's standing order. Files are read by ``flightworthy.adapters.spec_files``."""
 
-from flightworthy.spec.inputs import Complete, Dataset, EventTime, Feature, Schedule, Source
+from flightworthy.spec.inputs import Complete, Dataset, EventTime, Feature, KnownSince, Schedule, Source
 from flightworthy.spec.personal import Personal, PersonalColumn
 from flightworthy.spec.sections import (
     LOWER_IS_BETTER,
@@ -29,6 +29,7 @@ __all__ = [
     "EventTime",
     "Feature",
     "Gate",
+    "KnownSince",
     "Personal",
     "PersonalColumn",
     "ReleasePlan",

@@ -10,14 +10,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from flightworthy.errors import SpecError
+from flightworthy.known import KnownSince as Known
 from flightworthy.partition import PLACEHOLDER, check_pattern, folder_of
 from flightworthy.spec.quantities import ColumnNames, Cron, Instant, Share
 from flightworthy.spec.section import Section, problem, problems
 
-__all__ = ["Complete", "Dataset", "EventTime", "Feature", "Schedule", "Source"]
+__all__ = ["Complete", "Dataset", "EventTime", "Feature", "KnownSince", "Schedule", "Source"]
 
 _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
 _FILE_NAME = re.compile(r"(?!\.\.)[A-Za-z0-9_.=-]+")
+_FORMAT = re.compile(r"\.(csv|jsonl|ndjson|parquet)(\.(gz|bz2|xz|zst|zip))?$|\.zip$")
 _PATH_SAFE = re.compile(r"(?!\.)(?:%[A-Za-z]|[A-Za-z0-9_.=-])+")
 
 
@@ -61,6 +63,15 @@ class EventTime(Section):
     """How that time is written, as ``strptime`` reads it."""
 
 
+class KnownSince(Section):
+    """Where each row says since when it is known: a label that matures later, a line that was booked later."""
+
+    columns: Annotated[ColumnNames, Field(min_length=1)]
+    """Columns whose values, joined by a blank, are the time; an empty one says that the row is not known yet."""
+    format: str | None = None
+    """How that time is written, as ``strptime`` reads it; none: ISO 8601, or one column of instants."""
+
+
 class Complete(Section):
     """How it is known that all of a partition is there; ``settled`` is short for no other evidence than quiet."""
 
@@ -102,13 +113,25 @@ class Source(Section):
     """Where partitions come from."""
 
     uri: str
-    """An fsspec URL or path of a .csv or .parquet file; ``{partition}`` stands for the partition key."""
+    """An fsspec URL or path of a .csv, .jsonl or .parquet file; ``{partition}`` stands for the partition key."""
     partition: str
     """The partition key of a data interval: its start, as ``strftime`` writes it."""
+    conn_id: Annotated[str, Field(min_length=1)] | None = None
+    """The Airflow connection whose file system it is in; None: the one that the URL and the environment name."""
+    missing: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Texts that stand for a missing value, beside the empty cell."""
     event_time: EventTime | None = None
     """Present where one file holds all partitions; then ``uri`` has no ``{partition}``."""
     complete: Complete = Complete()
     """How it is known that a partition is whole: ``settled``, or a ``marker`` or ``manifest`` beside its files."""
+    known_since: KnownSince | None = None
+    """Present where rows become known after their partition, or one by one; a run learns from none before."""
+
+    @property
+    def rows_known_since(self) -> Known | None:
+        """``known_since`` as the domain takes it."""
+        said = self.known_since
+        return None if said is None else Known(columns=said.columns, written=said.format)
 
     @model_validator(mode="after")
     def _name_the_partition(self) -> Source:
@@ -129,8 +152,11 @@ def _about_uri(uri: str, *, picked: bool) -> Iterator[str]:
         yield f"must contain {PLACEHOLDER}, or event_time must say which rows belong to which partition"
     if other := _BRACES.findall(uri.replace(PLACEHOLDER, "")):
         yield f"{', '.join(other)} means nothing here; only {PLACEHOLDER} is replaced"
-    if not uri.endswith((".csv", ".parquet")):
-        yield "must end in .csv or .parquet"
+    if not _FORMAT.search(uri):
+        yield (
+            "must end in .csv, .jsonl, .ndjson or .parquet, which may be packed as .gz, .bz2, .xz, .zst or .zip; "
+            "or in .zip alone"
+        )
 
 
 def _about_complete(uri: str, complete: Complete, *, picked: bool) -> str | None:
@@ -171,6 +197,8 @@ class Dataset(Section):
 
     window: Annotated[int, Field(ge=1)] = 52
     """How many of the newest partitions are used."""
+    revisions: Literal["ignore", "retrain"] = "ignore"
+    """Whether what comes late or revised within the window wakes a deployment."""
     validation: Annotated[Share, Field(gt=0, lt=1)] = 0.2
     """Share of entities on which trials are compared."""
     holdout: Annotated[Share, Field(gt=0, lt=1)] = 0.2

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -79,11 +79,16 @@ class Spec(Section):
         """sha256 of what the spec says, whatever its comments, key order and spelling of defaults.
 
         Without ``source.uri``: the dataset's own digest names the data, and where it lay differs between machines.
-        Without ``retention``, ``release.approval`` and ``release.drill``, which make no version another one.
+        Without ``retention``, ``release.approval``, ``release.drill`` and ``dataset.revisions``, which make no version
+        another one.
         """
-        said = self.model_dump(
-            mode="json", exclude={"source": {"uri"}, "retention": True, "release": {"approval", "drill"}}
-        )
+        left_out: Any = {
+            "source": {"uri"},
+            "dataset": {"revisions"},
+            "retention": True,
+            "release": {"approval", "drill"},
+        }
+        said = self.model_dump(mode="json", exclude=left_out)
         said["features"] = list(said["features"].items())  # their order is the order of an estimator's inputs
         canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
@@ -109,6 +114,12 @@ def _about_columns(spec: Spec) -> Iterator[tuple[At, str]]:
         yield ("features", spec.entity), "is the entity and must not be a feature: the model would learn names by heart"
     if spec.target == spec.entity:
         yield ("target",), "must not be the entity"
+    for place, name in enumerate(spec.source.known_since.columns if spec.source.known_since else ()):
+        if name in spec.features:
+            yield (
+                ("source", "known_since", "columns", place),
+                "must not be a feature: the model would be told what nobody knew when the row happened",
+            )
 
 
 _FEATURE_TYPES = {

@@ -17,8 +17,11 @@ from flightworthy_airflow.hooks import airflow_runs
 from flightworthy_airflow.hooks.sources import listing, wholeness_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from flightworthy.adapters.partition_files.wholeness import Wholeness
     from flightworthy.adapters.sql_releases import SqlArrivals
+    from flightworthy.partition import Arrivals
     from flightworthy.spec import Spec
     from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 
@@ -59,7 +62,7 @@ def note_named(hook: FlightworthyHook, store: SqlArrivals, spec: Spec, named: Se
         if why := wholeness.missing(key, [file for file in files if file.key == key]):
             raise Unavailable(f"partition {key} of {spec.model} is not whole: {why}. It is tried again.", key=key)
     found = arrivals(files, before=files, known=known)
-    store.note(arrived(found, model=spec.model, first=_first(spec), at=hook.now()))
+    store.note(_arrived(found, spec, hook.now()))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,7 +127,7 @@ class Watch:
         files = listing(spec.source)
         whole = None if spec.source.complete.named is None else self._is_whole(kept)
         seen = arrivals(files, before=kept.before, known=kept.known, is_whole=whole)
-        found = arrived(seen, model=model, first=_first(spec), at=self.hook.now())
+        found = _arrived(seen, kept.spec, self.hook.now())
         self.store.note(found)
         kept.before, kept.known = files, seen.known
         for each in found:
@@ -180,6 +183,11 @@ class Watch:
             return why is None
 
         return is_whole
+
+
+def _arrived(seen: Arrivals, spec: Spec, at: datetime) -> tuple[Arrival, ...]:
+    window = spec.dataset.window if spec.dataset.revisions == "retrain" else 0
+    return arrived(seen, model=spec.model, first=_first(spec), at=at, retrained_window=window)
 
 
 def _first(spec: Spec) -> str:

@@ -113,12 +113,13 @@ class FlightworthyHook(BaseHook):
 
     def protection(self, spec: Spec) -> Protection:
         """What the model's rows go through on their way in. Raises Refused where a key is missing or another one."""
+        from flightworthy.adapters.dataset_files import DatasetErasure
         from flightworthy.adapters.personal_columns import Protection
 
-        keys, datasets = self.keys(), self.datasets()
-        protection = Protection.of(spec, keys, datasets.erased(spec.model))
+        keys, erasure = self.keys(), DatasetErasure(root=self.places.home / "datasets")
+        protection = Protection.of(spec, keys, erasure.of(spec.model).by_key())
         if keys is not None and protection.makes_pseudonyms:
-            datasets.settle_key(spec.model, keys)
+            erasure.settle_key(spec.model, keys)
         return protection
 
     def _connection(self) -> Connection | None:

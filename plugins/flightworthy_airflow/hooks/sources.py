@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flightworthy.adapters.partition_files import Progress
     from flightworthy.adapters.partition_files.wholeness import Wholeness
     from flightworthy.adapters.personal_columns import ProtectedSource, Protection
     from flightworthy.partition import SourceFile
@@ -27,9 +30,12 @@ def wholeness_of(source: Source) -> Wholeness:
     return Wholeness.of(source)
 
 
-def source_of(spec: Spec, protection: Protection) -> ProtectedSource:
-    """The model's source, typed as its spec says; what names a person is treated before anybody sees it."""
+def source_of(spec: Spec, protection: Protection, *, progress: Callable[[Progress], None]) -> ProtectedSource:
+    """The model's source, typed as its spec says; what names a person is treated before anybody sees it.
+
+    ``progress`` is told now and then how far a long reading is.
+    """
     from flightworthy.adapters.partition_files import PartitionFiles
     from flightworthy.adapters.personal_columns import ProtectedSource
 
-    return ProtectedSource(source=PartitionFiles.of(spec), protection=protection)
+    return ProtectedSource(source=PartitionFiles.of(spec, progress=progress), protection=protection)

@@ -16,6 +16,8 @@ from flightworthy_airflow.refusals import refusals_fail
 from flightworthy_airflow.runs import Intent, Run, describe
 
 if TYPE_CHECKING:
+    from flightworthy.adapters.partition_files import Progress
+    from flightworthy.known import Ask
     from flightworthy.spec import Spec
 
 __all__ = ["IngestOperator"]
@@ -24,10 +26,11 @@ __all__ = ["IngestOperator"]
 class IngestOperator(BaseOperator):
     """Reads the partition of the run's data interval, of the arrival that it takes, or the newest one.
 
-    The same input gives the same digest and is not written twice. A run whose interval has no partition is skipped, and
-    so is one that was woken by an arrival which another run has taken. A run that is tried again has what it had. A
-    backfill skips what a backfill did before: the same interval, code, parameters, seed and lock, in a version that
-    still stands.
+    A run of a data interval asks as of its end and gets what was known then, however often it asks; any other run asks
+    as of now. The same input gives the same digest and is not written twice. A run whose interval has no partition is
+    skipped, and so is one that was woken by an arrival which another run has taken. A run that is tried again has what
+    it had. A backfill skips what a backfill did before: the same interval, code, parameters, seed and lock, in a
+    version that still stands.
 
     :param model: the model's name
     """
@@ -59,15 +62,13 @@ class IngestOperator(BaseOperator):
             key = self._key(hook, spec, run)
             if run.intent is Intent.BACKFILL and key is not None:
                 self._skip_if_done(hook, spec, key, run)
-            self.log.info("ingest model=%s intent=%s partition=%s", self.model, run.intent, key or "newest")
-            ingested = ingest(
-                source_of(spec, hook.protection(spec)),
-                hook.datasets(),
-                model=self.model,
-                key=key,
-                window=spec.dataset.window,
-                now=hook.now(),
-            )
+            ask = _ask(spec, key, run)
+            self.log.info(
+                "ingest model=%s intent=%s partition=%s as_of=%s",
+                self.model, run.intent, key or "newest", ask.as_of or "now",
+            )  # fmt: skip
+            source = source_of(spec, hook.protection(spec), progress=self._tell)
+            ingested = ingest(source, hook.datasets(), ask, now=hook.now())
         for row in ingested.unplaced:
             self.log.warning("in no partition: %s", row)
         version = ingested.version
@@ -92,17 +93,25 @@ class IngestOperator(BaseOperator):
             )
         )
 
+    def _tell(self, progress: Progress) -> None:
+        self.log.info(
+            "reading %s rows=%d share=%.0f%% rows_per_second=%.0f",
+            progress.uri, progress.rows, 100 * progress.share, progress.rate,
+        )  # fmt: skip
+
     @staticmethod
     def _key(hook: FlightworthyHook, spec: Spec, run: Run) -> str | None:
         """Whose partition the run is for; None for the newest there is."""
-        from flightworthy.arrival import RunName
+        from flightworthy.arrival import Kind, RunName
         from flightworthy.partition import key_of
         from flightworthy_airflow.hooks.arrivals import own_arrival
 
         if run.intent is Intent.NEW_DATA:
             # Taken before it is read: whoever comes later sees it taken, and a retry finds it again.
             name = RunName(dag_id=run.dag_id, run_id=run.run_id)
-            return own_arrival(hook, spec, run=name, named=run.named).key
+            own = own_arrival(hook, spec, run=name, named=run.named)
+            # A correction is learnt from with all that came after it.
+            return None if own.kind is Kind.CORRECTED else own.key
         if run.interval_start is not None:
             return key_of(run.interval_start, spec.source.partition)
         return run.partition
@@ -117,3 +126,16 @@ class IngestOperator(BaseOperator):
                 f"{key} of {self.model} was done: version {done.version} is what its data, this code, these parameters "
                 "and this lock give; nothing is trained, measured or registered again"
             )
+
+
+def _ask(spec: Spec, key: str | None, run: Run) -> Ask:
+    """What a run asks for: its interval as of the interval's end, or else what is there now."""
+    from flightworthy.known import Ask
+
+    return Ask(
+        model=spec.model,
+        key=key,
+        window=spec.dataset.window,
+        as_of=run.interval_end,
+        known_since=spec.source.rows_known_since,
+    )

@@ -268,12 +268,14 @@ def test_a_full_disk_leaves_what_stood_and_says_what_to_do(store, monkeypatch):
 
 CRASHING = """
 import os, signal, sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 from flightworthy.adapters.dataset_files import DatasetFiles
 from flightworthy.dataset import ingest
+from flightworthy.known import Ask
 from flightworthy.partition import SourceFile
 from pyarrow import parquet
 
@@ -295,12 +297,16 @@ class Source:
 
 def line(root):
     store = DatasetFiles(root=root)
-    version = ingest(Source(), store, model="m", key="2026-02", window=9, now=NOW).version
+    ask = Ask(model="m", key="2026-02", window=9, as_of=NOW, known_since=None)
+    version = ingest(Source(), store, ask, now=NOW).version
+    left = replace(version, partitions=tuple(each for each in version.partitions if each.key != "2026-01"))
     for partition in version.partitions:
         if partition.key == "2026-01":
             store.quarantine(partition, reason="r", objections=["o"], now=NOW)
         else:
             store.mark_passed(partition, suite="s", now=NOW)
+    store.record(left)
+    store.settle(version, left)
 
 
 def dying_at(count):

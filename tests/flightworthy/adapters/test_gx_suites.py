@@ -25,6 +25,7 @@ from flightworthy.expectations import (
     standing_expectations,
     suite_from,
 )
+from flightworthy.known import Ask
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 MODELS = Path(__file__).parents[3] / "include" / "models"
@@ -167,7 +168,8 @@ def test_all_months_of_the_real_claims_pass_and_their_dirt_is_reported(tmp_path)
     """36 months, with unknown ages, a claim without a date, claims that are there twice, months without any fraud."""
     spec = load(MODELS / "claims", {"FLIGHTWORTHY_DATA_DIR": str(CLAIMS.parent)})
     store, source = DatasetFiles(root=tmp_path), PartitionFiles.of(spec)
-    version = ingest(source, store, model="claims", key=None, window=36, now=NOW).version
+    ask = Ask(model="claims", key=None, window=36, as_of=None, known_since=None)
+    version = ingest(source, store, ask, now=NOW).version
     checked = check_expectations(
         store,
         Instruments(validator=GxSuites(reports=tmp_path), counter=DuckdbCounts()),

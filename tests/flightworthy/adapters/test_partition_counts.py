@@ -16,6 +16,7 @@ from flightworthy.adapters.partition_files import PartitionFiles
 from flightworthy.adapters.spec_files import load, read
 from flightworthy.dataset import DatasetVersion, ingest
 from flightworthy.expectations import Asked, Instruments, check_expectations, suite_from
+from flightworthy.known import Ask
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 MODELS = Path(__file__).parents[3] / "include" / "models"
@@ -81,7 +82,8 @@ def months(tmp_path_factory):
         pytest.skip(f"{CLAIMS} is not there; FLIGHTWORTHY_DATA_DIR says where it is")
     spec = load(MODELS / "claims", {"FLIGHTWORTHY_DATA_DIR": str(CLAIMS.parent)})
     store = DatasetFiles(root=tmp_path_factory.mktemp("claims"))
-    version = ingest(PartitionFiles.of(spec), store, model="claims", key="1994-12", window=12, now=NOW).version
+    ask = Ask(model="claims", key="1994-12", window=12, as_of=None, known_since=None)
+    version = ingest(PartitionFiles.of(spec), store, ask, now=NOW).version
     for partition in version.partitions[:-1]:
         store.mark_passed(partition, suite="", now=NOW)
     return spec, store, version

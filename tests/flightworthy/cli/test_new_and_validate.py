@@ -13,6 +13,7 @@ import pytest
 from flightworthy.adapters import spec_files
 from flightworthy.dataset import ingest
 from flightworthy.expectations import Instruments, check_expectations, suite_from
+from flightworthy.known import Ask
 from flightworthy.training import Lineage, TrainingOrder
 from tests.flightworthy.cli.conftest import NOW, Call, House
 
@@ -68,7 +69,8 @@ def test_a_new_model_goes_through_the_real_line(call: Call, house: House, tmp_pa
     spec = spec_files.load(folder, {"FLIGHTWORTHY_LANDING": str(tmp_path / "landing")})
     suite = suite_from(spec_files.read(folder / "suite.yaml", {}), folder=folder)
     store = DatasetFiles(root=house.home / "datasets")
-    ingested = ingest(PartitionFiles.of(spec), store, model="churn", key=None, window=2, now=NOW)
+    ask = Ask(model="churn", key=None, window=2, as_of=None, known_since=None)
+    ingested = ingest(PartitionFiles.of(spec), store, ask, now=NOW)
     instruments = Instruments(validator=GxSuites(reports=tmp_path / "reports"), counter=DuckdbCounts())
     checked = check_expectations(store, instruments, version=ingested.version, spec=spec, suite=suite, now=NOW)
     assert checked.objections == ()

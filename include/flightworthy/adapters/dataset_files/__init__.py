@@ -2,12 +2,15 @@
 
 ::
 
-    <root>/<model>/partitions/<key>/revisions.json          which contents the partition has had, the newest last
+    <root>/<model>/partitions/<key>/revisions.json          which contents the partition has had, the newest last;
+                                                            when each was seen, and in which files
     <root>/<model>/partitions/<key>/<digest>/data.parquet
     <root>/<model>/partitions/<key>/<digest>/manifest.json
     <root>/<model>/partitions/<key>/<digest>/passed.json    once a suite has passed it
     <root>/<model>/quarantine/<key>/<digest>/reason.json    and its data.parquet, unless it could not be read
     <root>/<model>/versions/<digest>.json                   what a dataset version is made of
+    <root>/<model>/asks/<key>/<ask>.json                    which version an ask as of an instant got, and gets again
+    <root>/<model>/fingerprints.json                        of the files that were last read for each key
 
 Folders carry the first twelve characters of a digest, files all of it. A process may be killed at any instant.
 """
@@ -23,18 +26,29 @@ from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 
-from flightworthy.adapters.dataset_files import staging, writing
+from flightworthy.adapters.dataset_files import staging, versions, writing
 from flightworthy.adapters.dataset_files.content import digest_of, frame_of, united
+from flightworthy.adapters.dataset_files.cutoff import is_known, known_rows
 from flightworthy.adapters.dataset_files.erased import ErasedFiles
-from flightworthy.adapters.dataset_files.erasing import PartitionErasure
-from flightworthy.dataset import DatasetVersion, PartitionVersion, Quarantined, Rows, Split, Staged, split_of
-from flightworthy.erasure import Person, Removed, Replaced
+from flightworthy.adapters.dataset_files.erasing import DatasetErasure
+from flightworthy.dataset import (
+    DatasetVersion,
+    PartitionVersion,
+    Quarantined,
+    Revision,
+    Rows,
+    Split,
+    Staged,
+    split_of,
+)
+from flightworthy.erasure import Replaced
 from flightworthy.errors import ArtifactRefused, PartitionRefused
-from flightworthy.personal import Keys
+from flightworthy.known import Ask, KnownSince
 
-__all__ = ["DatasetFiles", "PartitionRows"]
+__all__ = ["DatasetErasure", "DatasetFiles", "PartitionRows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +61,7 @@ class DatasetFiles:
     root: Path
 
     def current(self, model: str) -> dict[str, PartitionVersion]:
-        return {key: versions[-1] for key in self.keys(model) if (versions := self.revisions(model, key))}
+        return {key: contents[-1].partition for key, contents in self.history(model).items()}
 
     def keys(self, model: str) -> list[str]:
         """Every key that ever had a partition, in time order."""
@@ -55,13 +69,30 @@ class DatasetFiles:
 
     def revisions(self, model: str, key: str) -> list[PartitionVersion]:
         """Every content of ``key`` that is not in quarantine, the current one last."""
+        return [each.partition for each in self._contents(model, key)]
+
+    def history(self, model: str) -> dict[str, list[Revision]]:
+        return {key: contents for key in self.keys(model) if (contents := self._contents(model, key))}
+
+    def _contents(self, model: str, key: str) -> list[Revision]:
         folder = self._key_folder(model, key)
-        versions = []
-        for revision in writing.read_json(folder / "revisions.json", default=[]):
-            manifest = writing.read_json(folder / revision["digest"][:12] / "manifest.json", default=None)
+        contents = []
+        for seen in writing.read_json(folder / "revisions.json", default=[]):
+            manifest = writing.read_json(folder / seen["digest"][:12] / "manifest.json", default=None)
             if manifest is not None:
-                versions.append(_partition(manifest))
-        return versions
+                at, sources = datetime.fromisoformat(seen["seen_at"]), tuple(seen["sources"])
+                contents.append(Revision(partition=_partition(manifest), seen_at=at, sources=sources))
+        return contents
+
+    def fingerprints(self, model: str) -> dict[str, str]:
+        marks: dict[str, str] = writing.read_json(self.root / model / "fingerprints.json", default={})
+        return marks
+
+    def note_fingerprints(self, model: str, marks: Mapping[str, str]) -> None:
+        with self._locked(model):
+            known = self.fingerprints(model)
+            if not marks.items() <= known.items():
+                writing.replace_json(self.root / model / "fingerprints.json", dict(sorted({**known, **marks}.items())))
 
     @contextmanager
     def staged(self, model: str, content: Rows | pa.Table) -> Iterator[Staged]:
@@ -86,7 +117,7 @@ class DatasetFiles:
                     writing.write_json(making / "manifest.json", _manifest(partition, content, sources, now))
                     content.file.rename(making / "data.parquet")
             # The content first: a name in the list without its folder would be a partition lost.
-            self._add_revision(partition, now)
+            self._add_revision(partition, sources, now)
         return partition
 
     def read(self, partition: PartitionVersion) -> pd.DataFrame:
@@ -102,14 +133,16 @@ class DatasetFiles:
         return PartitionRows(file=file)
 
     def distinct(self, version: DatasetVersion, column: str) -> list[Any]:
-        """Every value of a column, once; no other column is read."""
-        files = [self._folder(partition) / "data.parquet" for partition in version.partitions]
-        parts = [parquet.read_table(file, columns=[column], partitioning=None)[column].unique() for file in files]
+        """Every value of a column in the version's rows, once; no column is read that is not needed."""
+        needed = [column, *(version.cutoff.known_since.columns if version.cutoff else ())]
+        tables = (self._columns(partition, needed) for partition in version.partitions)
+        parts = [known_rows(table, version.cutoff)[column].unique() for table in tables]
         return list(dict.fromkeys(value for part in parts for value in part.to_pylist()))
 
     def frame(self, version: DatasetVersion) -> pd.DataFrame:
-        """All rows of a dataset version in time order; a column's type is the one that holds it in every partition."""
-        return frame_of(united([self._table(partition) for partition in version.partitions]))
+        """The rows of a dataset version in time order; a column's type is the one that holds it in every partition."""
+        tables = (self._table(partition) for partition in version.partitions)
+        return frame_of(united([known_rows(table, version.cutoff) for table in tables]))
 
     def splits(
         self, version: DatasetVersion, *, entity: str, holdout: float, validation: float
@@ -120,26 +153,36 @@ class DatasetFiles:
         return {split: frame[sides == split].reset_index(drop=True) for split in Split}
 
     def record(self, version: DatasetVersion) -> None:
-        file = self.root / version.model / "versions" / f"{version.digest[:12]}.json"
-        partitions = [{"key": each.key, "digest": each.digest, "rows": each.rows} for each in version.partitions]
         with self._locked(version.model):
-            if not file.exists():
-                said = {"digest": version.digest, "model": version.model, "partitions": partitions}
-                writing.replace_json(file, said)
+            versions.record(self.root / version.model, version)
 
     def version(self, model: str, digest: str) -> DatasetVersion:
         """A recorded dataset version by its digest (or the first twelve characters of it)."""
-        file = self.root / model / "versions" / f"{digest[:12]}.json"
-        said = writing.read_json(file, default=None)
-        if said is None or not said["digest"].startswith(digest):
-            raise ArtifactRefused(
-                f"{model} has no dataset version {digest[:12]}: {file} is missing or another's. "
-                "Run ingest again; it names the versions it makes.",
-                model=model,
-                digest=digest,
-            )
-        partitions = tuple(PartitionVersion(model=model, **each) for each in said["partitions"])
-        return DatasetVersion(model=model, as_of=partitions[-1].key if partitions else "", partitions=partitions)
+        return versions.read(self.root / model, model, digest)
+
+    def has_version(self, model: str, digest: str) -> bool:
+        """Whether a version with this digest was recorded here."""
+        return versions.is_recorded(self.root / model, digest)
+
+    def unknown_rows(self, partition: PartitionVersion, known_since: KnownSince, *, by: datetime) -> int:
+        table = self._columns(partition, known_since.columns)
+        return int(partition.rows - pc.sum(is_known(table, known_since, by)).as_py())
+
+    def answered(self, ask: Ask, key: str) -> DatasetVersion | None:
+        found = versions.answered(self.root / ask.model, ask, key)
+        if found is None:
+            return None
+        version, is_checked = found
+        is_whole = all(self._folder(partition).exists() for partition in version.partitions)
+        return version if is_checked or is_whole else None
+
+    def answer(self, ask: Ask, version: DatasetVersion) -> None:
+        with self._locked(version.model):
+            versions.answer(self.root / version.model, ask, version)
+
+    def settle(self, version: DatasetVersion, left: DatasetVersion) -> None:
+        with self._locked(version.model):
+            versions.settle(self.root / version.model, version, left)
 
     def has_passed(self, partition: PartitionVersion) -> bool:
         return (self._folder(partition) / "passed.json").exists()
@@ -184,47 +227,11 @@ class DatasetFiles:
                     writing.write_json(making / "reason.json", said)
         return _quarantined(writing.read_json(folder / "reason.json"), folder)
 
-    def erased(self, model: str) -> Mapping[str, frozenset[str]]:
-        """The pseudonyms of those who were erased, by the fingerprint of the key that made them."""
-        return self._erased(model).by_key()
-
-    def settle_key(self, model: str, keys: Keys) -> None:
-        """Let the model's pseudonyms go with this key from now on. Raises Refused where they go with another."""
-        with self._locked(model):
-            self._erased(model).settle_key(keys)
-
-    def list_erased(self, model: str, person: Person, *, now: datetime) -> None:
-        """Put somebody on the list of those whose rows are left out. Idempotent."""
-        with self._locked(model):
-            self._erased(model).add(person.entity, person.key, now)
-
-    def erase(
-        self, model: str, person: Person, *, column: str, now: datetime, is_dry_run: bool = False
-    ) -> list[Removed]:
-        """Take somebody's rows out of every content of every partition, quarantine included. Idempotent."""
-        folder = self.root / model
-        if not folder.is_dir():
-            return []
-        erasure = PartitionErasure(folder=folder, person=person, column=column, now=now, is_dry_run=is_dry_run)
-        with self._locked(model):
-            return list(erasure.run())
-
-    def replaced(self, model: str) -> list[Replaced]:
-        """Every content that is gone for somebody's sake."""
-        return list(self._erased(model).replaced())
-
-    def gone(self, version: DatasetVersion) -> list[Replaced]:
-        """The contents of a dataset version that are gone for somebody's sake: it can never be read as it was."""
-        found = (self._erased(version.model).replacement(each.digest) for each in version.partitions)
-        return [each for each in found if each is not None]
-
-    def recorded(self, model: str) -> list[DatasetVersion]:
-        """Every dataset version that was ever made."""
-        files = sorted((self.root / model / "versions").glob("*.json"))
-        return [self.version(model, writing.read_json(file)["digest"]) for file in files]
-
-    def _erased(self, model: str) -> ErasedFiles:
-        return ErasedFiles(folder=self.root / model)
+    def _columns(self, partition: PartitionVersion, names: Sequence[str]) -> pa.Table:
+        """Those of the named columns that there are."""
+        file = self._folder(partition) / "data.parquet"
+        there = parquet.read_schema(file).names
+        return parquet.read_table(file, columns=[name for name in names if name in there], partitioning=None)
 
     def _table(self, partition: PartitionVersion) -> pa.Table:
         file = self._folder(partition) / "data.parquet"
@@ -234,14 +241,17 @@ class DatasetFiles:
         return table
 
     def _refused(self, partition: PartitionVersion, file: Path, what: str) -> ArtifactRefused:
-        gone = self._erased(partition.model).replacement(partition.digest)
+        gone = ErasedFiles(folder=self.root / partition.model).replacement(partition.digest)
         return _refused(partition, file, what) if gone is None else _is_gone(partition, gone)
 
-    def _add_revision(self, partition: PartitionVersion, now: datetime) -> None:
+    def _add_revision(self, partition: PartitionVersion, sources: Sequence[str], now: datetime) -> None:
         file = self._key_folder(partition.model, partition.key) / "revisions.json"
         revisions = writing.read_json(file, default=[])
         if not revisions or revisions[-1]["digest"] != partition.digest:
-            writing.replace_json(file, [*revisions, {"digest": partition.digest, "ingested_at": now.isoformat()}])
+            # A clock that was set back must not make a revision older than the one that it revises.
+            seen_at = max([now.isoformat(), *(each["seen_at"] for each in revisions[-1:])], key=datetime.fromisoformat)
+            seen = {"digest": partition.digest, "seen_at": seen_at, "sources": list(sources)}
+            writing.replace_json(file, [*revisions, seen])
 
     def _key_folder(self, model: str, key: str) -> Path:
         return self.root / model / "partitions" / writing.folder_name(key)

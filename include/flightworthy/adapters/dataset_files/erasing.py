@@ -18,17 +18,68 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from flightworthy.adapters.dataset_files import staging, writing
+from flightworthy.adapters.dataset_files import staging, versions, writing
 from flightworthy.adapters.dataset_files.erased import ErasedFiles
-from flightworthy.dataset import Staged
+from flightworthy.adapters.dataset_files.succession import hand_on
+from flightworthy.dataset import DatasetVersion, Staged
 from flightworthy.erasure import Person, Removed, Replaced
-from flightworthy.personal import text_of
+from flightworthy.personal import Keys, text_of
 
-__all__ = ["PartitionErasure"]
+__all__ = ["DatasetErasure"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartitionErasure:
+class DatasetErasure:
+    """A `flightworthy.erasure.ErasableDatasets` of the files under ``root``, which are those of `DatasetFiles`."""
+
+    root: Path
+
+    def list_erased(self, model: str, person: Person, *, now: datetime) -> None:
+        """Put somebody on the list of those whose rows are left out. Idempotent."""
+        with writing.locked(self.root / model):
+            self.of(model).add(person.entity, person.key, now)
+
+    def erase(
+        self, model: str, person: Person, *, column: str, now: datetime, is_dry_run: bool = False
+    ) -> list[Removed]:
+        """Take somebody's rows out of every content of every partition, quarantine included. Idempotent."""
+        folder = self.root / model
+        if not folder.is_dir():
+            return []
+        erasure = _Erasure(folder=folder, person=person, column=column, now=now, is_dry_run=is_dry_run)
+        with writing.locked(folder):
+            removed = list(erasure.run())
+            if not is_dry_run:
+                hand_on(folder, self.of(model))
+            return removed
+
+    def replaced(self, model: str) -> list[Replaced]:
+        """Every content that is gone for somebody's sake."""
+        return list(self.of(model).replaced())
+
+    def gone(self, version: DatasetVersion) -> list[Replaced]:
+        """The contents of a dataset version that are gone for somebody's sake: it can never be read as it was."""
+        found = (self.of(version.model).replacement(each.digest) for each in version.partitions)
+        return [each for each in found if each is not None]
+
+    def recorded(self, model: str) -> list[DatasetVersion]:
+        """Every dataset version that was ever made."""
+        folder = self.root / model
+        digests = (writing.read_json(file)["digest"] for file in sorted((folder / "versions").glob("*.json")))
+        return [versions.read(folder, model, digest) for digest in digests]
+
+    def settle_key(self, model: str, keys: Keys) -> None:
+        """Let the model's pseudonyms go with this key from now on. Raises Refused where they go with another."""
+        with writing.locked(self.root / model):
+            self.of(model).settle_key(keys)
+
+    def of(self, model: str) -> ErasedFiles:
+        """What is written down of one model."""
+        return ErasedFiles(folder=self.root / model)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Erasure:
     """One person's, from one model's folder. Whoever runs it holds the model's lock."""
 
     folder: Path

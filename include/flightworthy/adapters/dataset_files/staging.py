@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -13,6 +17,9 @@ from flightworthy.adapters.dataset_files.content import CellsDigest, batches_of,
 from flightworthy.dataset import Rows, Staged
 
 __all__ = ["stage"]
+
+_WAITING: Final = 2
+"""Blocks that were read and wait to be written."""
 
 
 def stage(content: Rows | pa.Table, file: Path) -> Staged:
@@ -32,24 +39,52 @@ def stage(content: Rows | pa.Table, file: Path) -> Staged:
 
 def _written(batches: Iterable[pa.RecordBatch], file: Path) -> Staged | None:
     """None where an attempt ended before its first batch."""
-    digest, rows, writer = CellsDigest(), 0, None
-    try:
+    with closing(_Sink(file)) as sink, ThreadPoolExecutor(max_workers=1) as beside:
+        pending: deque[Future[None]] = deque()
         for block in blocks(batches):
-            digest.update(block)
-            rows += block.num_rows
-            with writing.needing_disk(file):
-                writer = writer or parquet.ParquetWriter(file, block.schema, compression="zstd")
-                writer.write_table(block, row_group_size=max(block.num_rows, 1))
-    finally:
-        if writer is not None:
-            with writing.needing_disk(file):
-                writer.close()
-    if writer is None:
-        return None
-    return Staged(
-        file=file,
-        digest=digest.hexdigest(),
-        rows=rows,
-        columns={column.name: str(column.type) for column in writer.schema},
-        file_sha256=writing.sha256_of(file),
-    )
+            # Hashing and writing take as long as reading does, and leave Python to the reader meanwhile.
+            pending.append(beside.submit(sink.take, block))
+            if len(pending) > _WAITING:
+                pending.popleft().result()
+        for each in pending:
+            each.result()
+    return sink.staged()
+
+
+class _Sink:
+    """A Parquet file in the making and the digest of what is in it."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._digest = CellsDigest()
+        self._rows = 0
+        self._writer: parquet.ParquetWriter | None = None
+
+    def take(self, block: pa.Table) -> None:
+        """Hash and write the next block."""
+        self._digest.update(block)
+        self._rows += block.num_rows
+        with writing.needing_disk(self._file):
+            if self._writer is None:
+                # A dictionary of numbers costs more than it saves.
+                texts = [column.name for column in block.schema if pa.types.is_large_string(column.type)]
+                self._writer = parquet.ParquetWriter(self._file, block.schema, compression="zstd", use_dictionary=texts)
+            self._writer.write_table(block, row_group_size=max(block.num_rows, 1))
+
+    def close(self) -> None:
+        """Write the file's end."""
+        if self._writer is not None:
+            with writing.needing_disk(self._file):
+                self._writer.close()
+
+    def staged(self) -> Staged | None:
+        """What is in the file that was closed; None if there never was a block."""
+        if self._writer is None:
+            return None
+        return Staged(
+            file=self._file,
+            digest=self._digest.hexdigest(),
+            rows=self._rows,
+            columns={column.name: str(column.type) for column in self._writer.schema},
+            file_sha256=writing.sha256_of(self._file),
+        )

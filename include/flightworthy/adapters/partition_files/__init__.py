@@ -1,129 +1,157 @@
-"""Reads partitions where they land: CSV and Parquet, local or at any fsspec URL, and never by guessing.
+"""Reads partitions where they land: CSV, JSON lines, Parquet, packed or not, at any fsspec URL, never by guessing.
 
 What pandas would quietly repair (a shifted row, a doubled header, ``NA`` for Namibia, an id rounded to a float) is
-refused or kept as written here. A refusal names file, column and line, and says what to do.
+refused or kept as written here. A refusal names file, column and line, and says what to do. No file is ever in memory
+as a whole.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
-import pyarrow as pa
-
-from flightworthy.adapters.partition_files import csv_text, parquet_parts
-from flightworthy.adapters.partition_files.columns import Sheet, typed
-from flightworthy.adapters.partition_files.event_time import keys_of_rows
+from flightworthy.adapters.partition_files import csv_text, json_lines, parquet_parts
+from flightworthy.adapters.partition_files.cells import Cells, refused
+from flightworthy.adapters.partition_files.columns import Protect, TypedRows
+from flightworthy.adapters.partition_files.event_time import Sorted, sorted_by_time
 from flightworthy.adapters.partition_files.listing import Landing
+from flightworthy.adapters.partition_files.parts import joined
+from flightworthy.adapters.partition_files.unpacking import LandedFile, landed
 from flightworthy.errors import PartitionRefused
 from flightworthy.partition import SourceFile
 from flightworthy.spec import Source, Spec
 
-__all__ = ["PartitionFiles"]
+__all__ = ["PartitionFiles", "Progress"]
 
-LARGEST: Final = 2 * 1024**3
+LARGEST: Final = 64 * 1024**3
+_FORMATS: Final[Mapping[str, Callable[[LandedFile, tuple[str, ...]], Iterator[Cells]]]] = {
+    ".csv": csv_text.cells,
+    ".jsonl": json_lines.cells,
+    ".ndjson": json_lines.cells,
+    ".parquet": parquet_parts.cells,
+}
+_PAUSE: Final = 5.0
+"""Seconds between two tellings of progress."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the reading of a file is."""
+
+    uri: str
+    rows: int
+    share: float
+    """Of its bytes, from 0 to 1."""
+    rate: float
+    """Rows a second."""
+
+
+def _untold(progress: Progress) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(slots=True, kw_only=True)
 class PartitionFiles:
-    """A `flightworthy.dataset.PartitionSource` of `pyarrow.Table`.
+    """A `flightworthy.dataset.PartitionSource` of `flightworthy.dataset.Rows`.
 
     ``types`` names what each declared column is (number, integer, category or boolean). A column whose cells are not
     of its type stays text, so that the expectations can show what it held. ``largest`` bounds, in bytes, each file and
-    what it unpacks to; nothing larger is read.
+    what it unpacks to; nothing larger is read. ``files_at`` is the fsspec file system to read from, if not the one that
+    the URI and the environment name. ``protect`` begins a partition and gives what each batch of its typed rows goes
+    through before anybody sees it; it may leave out or change columns, or raise `PartitionRefused`.
     """
 
     source: Source
     types: Mapping[str, str]
     largest: int = LARGEST
-    _sheets: dict[str, tuple[str, Sheet | PartitionRefused]] = field(default_factory=dict)
+    files_at: Any = None
+    protect: Protect | None = None
+    progress: Callable[[Progress], None] = _untold
+    _sorted: dict[str, tuple[str, Sorted]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, spec: Spec, *, largest: int = LARGEST) -> PartitionFiles:
+    def of(cls, spec: Spec, **kwargs: Any) -> PartitionFiles:
         """The source of a model; the target is read as what ``positive`` is."""
         target = {bool: "boolean", int: "integer", str: "category"}[type(spec.positive)]
         types = {name: feature.type for name, feature in spec.features.items()}
-        return cls(source=spec.source, types={**types, spec.target: target}, largest=largest)
+        return cls(source=spec.source, types={**types, spec.target: target}, **kwargs)
 
     def files(self) -> tuple[SourceFile, ...]:
         """Every landed file by partition key; for rows picked by event time the one file, once per key it holds.
 
         A missing folder holds no files. Raises `PartitionRefused` if the keys of the one file cannot be told.
         """
-        landed = Landing.of(self.source).files()
+        found = self._landing().files()
         if self.source.event_time is None:
-            return landed
+            return found
         return tuple(
             SourceFile(key=key, uri=file.uri, size=file.size, modified_at=file.modified_at)
-            for file in landed
-            for key in _or_raise(self._sheet(file)).keys
+            for file in found
+            for key in self._by_time(file).scratch.keys
         )
 
-    def read(self, keys: Sequence[str]) -> dict[str, pa.Table | PartitionRefused]:
-        """The table of each key, typed, or why it cannot be read. A missing key is refused as such."""
-        landed = Landing.of(self.source).files()
-        contents: dict[str, Any] = {}
+    def read(self, keys: Sequence[str]) -> dict[str, TypedRows | PartitionRefused]:
+        """The rows of each key, or why there are none. Most of what can be wrong is found while they are read."""
+        found = self._landing().files()
+        contents: dict[str, TypedRows | PartitionRefused] = {}
         for key in keys:
-            parts = [file for file in landed if self.source.event_time is not None or file.key == key]
-            try:
-                contents[key] = self._partition(key, parts)
-            except PartitionRefused as refusal:
-                contents[key] = refusal
+            parts = [file for file in found if self.source.event_time is not None or file.key == key]
+            if parts:
+                contents[key] = TypedRows(read=partial(self._cells, key, parts), types=self.types, protect=self.protect)
+            else:
+                contents[key] = PartitionRefused(f"partition {key} is no longer in its source; land it again", key=key)
         return contents
 
     def unplaced(self) -> tuple[str, ...]:
         """The rows, of what was read so far, whose event time cannot be told; they are in no partition."""
-        return tuple(
-            row
-            for _, sheet in self._sheets.values()
-            if not isinstance(sheet, PartitionRefused)
-            for row in sheet.unplaced
-        )
+        return tuple(refusal.message for _, found in self._sorted.values() for refusal in found.refusals)
 
-    def _partition(self, key: str, files: Sequence[SourceFile]) -> pa.Table:
-        if not files:
-            raise PartitionRefused(f"partition {key} is no longer in its source; land it again", key=key)
-        sheets = [_or_raise(self._sheet(file)).of(key) for file in files]
-        return parquet_parts.joined([typed(sheet, self.types) for sheet in sheets], [file.uri for file in files])
+    def _cells(self, key: str, files: Sequence[SourceFile]) -> Iterator[Cells]:
+        if self.source.event_time is not None:
+            return self._by_time(files[0]).cells(key)
+        return joined(self._file(file) for file in files)
 
-    def _sheet(self, file: SourceFile) -> Sheet | PartitionRefused:
-        """The file's cells, read once for as long as it does not change. Only the one file of many keys is kept."""
-        kept, sheet = self._sheets.get(file.uri, ("", None))
-        if sheet is None or kept != file.fingerprint:
-            sheet = self._read(file)
-            if self.source.event_time is not None:
-                self._sheets[file.uri] = (file.fingerprint, sheet)
-        return sheet
+    def _by_time(self, file: SourceFile) -> Sorted:
+        """The file's rows by key, read once for as long as it does not change."""
+        kept, found = self._sorted.get(file.uri, ("", None))
+        if found is None or kept != file.fingerprint:
+            assert self.source.event_time is not None  # noqa: S101 - asked for by its callers
+            found = sorted_by_time(
+                self._file(file), uri=file.uri, event_time=self.source.event_time, pattern=self.source.partition
+            )
+            self._sorted[file.uri] = (file.fingerprint, found)
+        return found
 
-    def _read(self, file: SourceFile) -> Sheet | PartitionRefused:
+    def _file(self, file: SourceFile) -> Iterator[Cells]:
         digest = None
         try:
-            if file.size > self.largest:
-                raise _too_large(file, self.largest)
-            data = Landing.of(self.source).bytes_of(file)
-            digest = hashlib.sha256(data).hexdigest()
-            is_csv = file.uri.endswith(".csv")
-            sheet = (
-                csv_text.read(data, file.uri) if is_csv else parquet_parts.read(data, file.uri, largest=self.largest)
-            )
-            return keys_of_rows(sheet, self.source)
+            with landed(self._landing(), file, largest=self.largest) as opened:
+                try:
+                    cells = _FORMATS.get(opened.kind, _unknown)(opened, self.source.missing)
+                    yield from self._told(cells, opened)
+                except PartitionRefused:
+                    digest = opened.digest()
+                    raise
         except PartitionRefused as refusal:
-            return PartitionRefused(refusal.message, **{"file": file.uri, "digest": digest, **refusal.facts})
+            raise PartitionRefused(refusal.message, **{"file": file.uri, "digest": digest, **refusal.facts}) from None
+
+    def _told(self, all_cells: Iterator[Cells], file: LandedFile) -> Iterator[Cells]:
+        began = told = time.monotonic()
+        rows = 0
+        for cells in all_cells:
+            yield cells
+            rows += cells.batch.num_rows
+            if (now := time.monotonic()) - told >= _PAUSE:
+                told = now
+                self.progress(Progress(uri=file.uri, rows=rows, share=file.share(), rate=rows / (now - began)))
+
+    def _landing(self) -> Landing:
+        return Landing.of(self.source, self.files_at)
 
 
-def _or_raise(sheet: Sheet | PartitionRefused) -> Sheet:
-    if isinstance(sheet, PartitionRefused):
-        raise sheet
-    return sheet
-
-
-def _too_large(file: SourceFile, largest: int) -> PartitionRefused:
-    return PartitionRefused(
-        f"{file.uri} was not read: it has {file.size:,} bytes, and {largest:,} is the most for one file. "
-        "Land smaller partitions: a finer source.partition, or several Parquet files under {partition}/.",
-        file=file.uri,
-        size=file.size,
-        largest=largest,
-    )
+def _unknown(file: LandedFile, _: tuple[str, ...]) -> Iterator[Cells]:
+    known = ", ".join(_FORMATS)
+    raise refused(file.uri, f"holds a {file.kind or 'nameless'} file", f"A partition is {known}.")

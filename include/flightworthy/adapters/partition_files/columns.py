@@ -1,149 +1,122 @@
-"""Cells become columns: a declared type where every cell is of it, otherwise text as written."""
+"""Cells become columns: a declared type where every cell is of it, otherwise text as written.
+
+A type follows from all cells of a column, and they come in batches. So a column is taken for the first type that it may
+have until a cell says otherwise; the rows before are then read once more. Which type it is in the end depends on its
+cells alone, never on where a batch begins.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flightworthy.adapters.partition_files import own_types, written
+from flightworthy.adapters.partition_files.cells import Cells
 from flightworthy.errors import PartitionRefused
 
-__all__ = ["Sheet", "typed"]
+__all__ = ["TypedRows"]
 
-# "007" is a code, not seven; "0x10" and " 1" are not numbers either.
-_INTEGER = r"^-?(0|[1-9][0-9]*)$"
-_PADDED = r"^[-+]?0[0-9]"
-_EXACT = 2**53
+Protect = Callable[[], Callable[[pa.Table], pa.Table]]
+"""Begins with a partition's first row; what it gives is applied to each batch of its typed rows."""
+Candidate = Callable[[pa.Array], pa.Array | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
-    """What a file holds, before anybody asked what the cells mean."""
+class TypedRows:
+    """`flightworthy.dataset.Rows` of cells that can be read as often as asked."""
 
-    file: str
-    cells: pa.Table
-    line_of: Callable[[int], int] | None
-    """The line of a row (counted from 0) of the file; None where a file has no lines."""
-    rows: np.ndarray | None = None
-    """Which rows of the file these are, if not all."""
-    picks: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """The rows of each partition key, where one file holds many."""
-    unplaced: tuple[str, ...] = ()
-    """The rows that belong to no partition, each with its line and why."""
+    read: Callable[[], Iterator[Cells]]
+    types: Mapping[str, str]
+    protect: Protect | None = None
 
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return tuple(sorted(self.picks))
+    def attempts(self) -> Iterator[Iterator[pa.RecordBatch]]:
+        """One attempt where all columns are what they seemed to be; some more otherwise, and at most one per type."""
+        typing = _Typing(types=self.types)
+        while True:
+            yield self._attempt(typing)
+            if typing.holds:
+                return
 
-    def of(self, key: str) -> Sheet:
-        """The rows of one partition."""
-        if not self.picks:
-            return self
-        rows = self.picks.get(key)
-        if rows is None:
-            raise PartitionRefused(
-                f"{self.file} holds no row of partition {key}. Its first is {self.keys[0]}, its last {self.keys[-1]}.",
-                key=key,
-            )
-        return Sheet(file=self.file, cells=self.cells.take(rows), line_of=self.line_of, rows=rows)
-
-    def where(self, row: int) -> dict[str, int]:
-        """The row as a person finds it: by its line, or by its number in the file."""
-        number = row if self.rows is None else int(self.rows[row])
-        return {"line": self.line_of(number)} if self.line_of else {"row": number}
-
-    def refused(self, column: str, row: int, what: str, next_step: str) -> PartitionRefused:
-        """A refusal that names file, column and line."""
-        where = self.where(row)
-        place = " ".join(f"{name} {number}" for name, number in where.items())
-        return PartitionRefused(
-            f"{self.file} {place}, column {column!r}: {what}. {next_step}", file=self.file, column=column, **where
-        )
+    def _attempt(self, typing: _Typing) -> Iterator[pa.RecordBatch]:
+        typing.begin()
+        protect = self.protect() if self.protect else None
+        for cells in self.read():
+            batch = typing.typed(cells)
+            # What came before is of another type than it seemed; the rest is only looked at for the types it has.
+            if typing.holds and protect is not None:
+                yield from protect(pa.Table.from_batches([batch])).to_batches()
+            elif typing.holds:
+                yield batch
+        typing.end()
 
 
-def typed(sheet: Sheet, types: Mapping[str, str]) -> pa.Table:
-    """Every column as declared in ``types``; an undeclared one is integer, number or text, as its cells allow."""
-    columns = {}
-    for name in sheet.cells.column_names:
-        cells = sheet.cells[name].combine_chunks()
-        column = (_from_text if sheet.line_of else _from_typed)(cells, types.get(name))
+@dataclass(slots=True, kw_only=True)
+class _Typing:
+    types: Mapping[str, str]
+    holds: bool = True
+    _candidates: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
+    _begun: bool = False
+    _odd: dict[str, tuple[Cells, int]] = field(default_factory=dict)
+    """The first cell of a column that is no finite number."""
+
+    def begin(self) -> None:
+        self.holds, self._begun, self._odd = True, False, {}
+
+    def typed(self, cells: Cells) -> pa.RecordBatch:
+        """The columns, each as what it may still be."""
+        schema = cells.batch.schema
+        columns = [self._column(cells, column.name) for column in schema]
+        self._begun = True
+        return pa.RecordBatch.from_arrays(columns, names=schema.names)
+
+    def end(self) -> None:
+        """Raises `PartitionRefused` if a column of numbers holds what is no number."""
+        for name, (cells, row) in self._odd.items() if self.holds else ():
+            what = f"{cells.batch[name][row].as_py()!r} is not a finite number"
+            raise cells.refused(name, row, what, "Write a number, or leave the cell empty if it is missing.")
+
+    def _column(self, cells: Cells, name: str) -> pa.Array:
+        array = cells.batch.column(name)
+        if name not in self._candidates:
+            self._candidates[name] = _candidates_of(cells, name, self.types.get(name))
+        while True:
+            candidates = self._candidates[name]
+            column = candidates[0](array) if _may_be(candidates[0], cells, name) else None
+            if column is not None:
+                break
+            if len(candidates) == 1:
+                raise _untyped(cells, name)
+            self._candidates[name] = candidates[1:]
+            self.holds = self.holds and not self._begun
         if pa.types.is_floating(column.type):
-            # NaN is how Parquet files write a missing number; in a CSV somebody wrote "nan".
-            column = column if sheet.line_of else _without_nan(column)
-            _refuse_infinite(sheet, name, cells, column)
-        columns[name] = column
-    return pa.table(columns)
+            self._look_for_odd(cells, name, column)
+        return column
+
+    def _look_for_odd(self, cells: Cells, name: str, column: pa.Array) -> None:
+        # A sum is finite only if all of its parts are, and costs a fraction of asking each.
+        if name not in self._odd and not math.isfinite(pc.sum(column).as_py() or 0.0):
+            odd = np.flatnonzero(pc.fill_null(pc.invert(pc.is_finite(column)), False).to_numpy(zero_copy_only=False))
+            if len(odd):
+                self._odd[name] = (cells, int(odd[0]))
 
 
-def _refuse_infinite(sheet: Sheet, name: str, cells: pa.Array, column: pa.Array) -> None:
-    odd = pc.fill_null(pc.invert(pc.is_finite(column)), False)
-    if pc.any(odd).as_py():
-        row = int(np.flatnonzero(odd.to_numpy(zero_copy_only=False))[0])
-        what = f"{cells[row].as_py()!r} is not a finite number"
-        raise sheet.refused(name, row, what, "Write a number, or leave the cell empty if it is missing.")
+def _candidates_of(cells: Cells, name: str, kind: str | None) -> tuple[Candidate, ...]:
+    if cells.place.line_of is None:
+        return own_types.candidates(cells.batch.schema.field(name).type, kind)
+    return written.candidates(kind, says_types=cells.said is not None)
 
 
-def _without_nan(column: pa.Array) -> pa.Array:
-    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+def _may_be(candidate: Candidate, cells: Cells, name: str) -> bool:
+    said = (cells.said or {}).get(name)
+    return said is None or written.allows(candidate, said)
 
 
-def _from_text(cells: pa.Array, kind: str | None) -> pa.Array:
-    if kind == "category":
-        return cells
-    if kind == "boolean":
-        return _booleans(cells)
-    whole = pc.all(pc.match_substring_regex(cells, _INTEGER)).as_py() is not False
-    if kind == "integer" or (kind is None and whole):
-        return _integers(cells) if whole else cells
-    if kind is None and pc.any(pc.match_substring_regex(cells, _PADDED)).as_py():
-        return cells
-    column = _cast(cells, pa.float64())
-    return cells if column is None else column
-
-
-def _booleans(cells: pa.Array) -> pa.Array:
-    lower = pc.utf8_lower(cells)
-    known = pc.is_in(lower, value_set=pa.array(["true", "false", "1", "0", None]))
-    if not pc.all(known).as_py():
-        return cells
-    return pc.if_else(
-        pc.is_null(cells), pa.scalar(None, pa.bool_()), pc.is_in(lower, value_set=pa.array(["true", "1"]))
-    )
-
-
-def _integers(cells: pa.Array) -> pa.Array:
-    """Exact or not at all: a number too large for 64 bits stays text rather than being rounded."""
-    for width in (pa.int64(), pa.uint64()):
-        if (column := _cast(cells, width)) is not None:
-            return column
-    return cells
-
-
-def _cast(cells: pa.Array, kind: pa.DataType) -> pa.Array | None:
-    try:
-        return pc.cast(cells, kind)
-    except pa.ArrowInvalid:
-        return None
-
-
-def _from_typed(cells: pa.Array, kind: str | None) -> pa.Array:
-    """A Parquet column has a type already; only what loses nothing is converted."""
-    is_whole = pa.types.is_integer(cells.type)
-    if kind == "category":
-        return pc.cast(cells, pa.string()) if is_whole or pa.types.is_boolean(cells.type) else cells
-    if pa.types.is_decimal(cells.type) or pa.types.is_floating(cells.type) or (kind == "number" and is_whole):
-        column = pc.cast(cells, pa.float64(), safe=False)
-        return _whole(column) if kind == "integer" else column
-    if is_whole and cells.type != pa.uint64():
-        return pc.cast(cells, pa.int64())
-    return cells
-
-
-def _whole(column: pa.Array) -> pa.Array:
-    """Whole numbers with a gap, which pandas writes as floats, are whole numbers still, as long as they are exact."""
-    column = _without_nan(column)
-    exact = pc.and_(pc.equal(column, pc.round(column)), pc.less_equal(pc.abs(column), float(_EXACT)))
-    return pc.cast(column, pa.int64()) if pc.all(exact).as_py() is not False else column
+def _untyped(cells: Cells, name: str) -> PartitionRefused:
+    kind = cells.batch.schema.field(name).type
+    what = f"a value of the type {kind} cannot be kept as it is"
+    return cells.refused(name, 0, what, "Times are kept to the microsecond; write them so.")

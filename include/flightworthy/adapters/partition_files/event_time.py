@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -10,56 +11,102 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flightworthy.adapters.partition_files.columns import Sheet
+from flightworthy.adapters.partition_files.cells import Cells, Place
+from flightworthy.adapters.partition_files.scratch import Scratch
 from flightworthy.errors import PartitionRefused
 from flightworthy.partition import key_of
-from flightworthy.spec import EventTime, Source
+from flightworthy.spec import EventTime
 
-__all__ = ["keys_of_rows"]
+__all__ = ["Sorted", "sorted_by_time"]
 
 _LOST: Final = 0.01
 _SHOWN: Final = 20
 
 
-def keys_of_rows(sheet: Sheet, source: Source) -> Sheet:
-    """The sheet with the rows of every partition key; unchanged where a file holds one partition.
+@dataclass(slots=True, kw_only=True)
+class Sorted:
+    """One file's rows by partition key."""
 
-    A row whose time cannot be read is in no partition, and the sheet says so. Many such rows mean that the format is
-    not the file's: then `PartitionRefused`, rather than a dataset that quietly lost them.
-    """
-    if source.event_time is None:
-        return sheet
-    times = _times(sheet, source.event_time).dictionary_encode()
-    texts = times.dictionary.to_pylist()
-    keys = [_key(text, source.event_time.format, source.partition) for text in texts]
-    codes = pc.fill_null(times.indices, -1).to_numpy(zero_copy_only=False)
-    picks = {}
-    for key in sorted({key for key in keys if key is not None}):
-        picks[key] = np.flatnonzero(np.isin(codes, [place for place, each in enumerate(keys) if each == key]))
-    nameless = np.flatnonzero(np.isin(codes, [-1, *(place for place, key in enumerate(keys) if key is None)]))
-    refusals = [
-        _unreadable(sheet, source.event_time, texts[codes[row]] if codes[row] >= 0 else None, int(row))
-        for row in nameless[:_SHOWN]
-    ]
-    if len(nameless) > _LOST * sheet.cells.num_rows:
-        first = refusals[0]
-        raise PartitionRefused(f"{first.message} So it is for {len(nameless):,} rows.", **first.facts)
-    return replace(sheet, picks=picks, unplaced=tuple(refusal.message for refusal in refusals))
+    uri: str
+    scratch: Scratch = field(default_factory=Scratch)
+    rows: int = 0
+    nameless: int = 0
+    refusals: list[PartitionRefused] = field(default_factory=list)
+    """Of the first rows that belong to no partition, each with its line and why."""
 
+    place: Place | None = None
 
-def _times(sheet: Sheet, event_time: EventTime) -> pa.Array:
-    for name in event_time.columns:
-        if name not in sheet.cells.column_names:
+    def cells(self, key: str) -> Iterator[Cells]:
+        """The rows of one partition. Raises `PartitionRefused` if there are none."""
+        keys = self.scratch.keys
+        if key not in keys or self.place is None:
             raise PartitionRefused(
-                f"{sheet.file} has no column {name!r}, which source.event_time names; "
-                f"it has {', '.join(sheet.cells.column_names)}.",
+                f"{self.uri} holds no row of partition {key}. Its first is {keys[0]}, its last {keys[-1]}.", key=key
+            )
+        return self.scratch.cells(key, self.place)
+
+
+def sorted_by_time(all_cells: Iterable[Cells], *, uri: str, event_time: EventTime, pattern: str) -> Sorted:
+    """All rows, laid aside under the partition keys of their times.
+
+    A row whose time cannot be read is in no partition, and is told. Many such rows mean that the format is not the
+    file's: then `PartitionRefused`, rather than a dataset that quietly lost them.
+    """
+    found = Sorted(uri=uri)
+    keys: dict[str | None, str | None] = {None: None}
+    for cells in all_cells:
+        found.place = cells.place
+        times = _times(cells, event_time).dictionary_encode()
+        texts = [*times.dictionary.to_pylist(), None]
+        for text in texts:
+            if text not in keys:
+                keys[text] = _key(text, event_time.format, pattern)
+        codes = pc.fill_null(times.indices, len(texts) - 1).to_numpy(zero_copy_only=False)
+        _lay_aside(found, cells, [keys[text] for text in texts], codes)
+        for row in _nameless(found, texts, keys, codes):
+            found.refusals.append(_unreadable(cells, event_time, texts[codes[row]], row))
+        found.rows += cells.batch.num_rows
+    if found.nameless > _LOST * found.rows:
+        first = found.refusals[0]
+        raise PartitionRefused(f"{first.message} So it is for {found.nameless:,} rows.", **first.facts)
+    return found
+
+
+def _lay_aside(found: Sorted, cells: Cells, keys: list[str | None], codes: np.ndarray) -> None:
+    names = sorted({key for key in keys if key is not None})
+    places = np.array([names.index(key) if key is not None else -1 for key in keys])[codes]
+    order = np.argsort(places, kind="stable")
+    starts = np.searchsorted(places[order], np.arange(len(names) + 1))
+    for place, key in enumerate(names):
+        rows = order[starts[place] : starts[place + 1]]
+        if len(rows):
+            found.scratch.add(key, cells, rows)
+
+
+def _nameless(
+    found: Sorted, texts: list[str | None], keys: dict[str | None, str | None], codes: np.ndarray
+) -> list[int]:
+    lost = np.array([keys[text] is None for text in texts])
+    rows = np.flatnonzero(lost[codes])
+    found.nameless += len(rows)
+    return [int(row) for row in rows[: max(_SHOWN - len(found.refusals), 0)]]
+
+
+def _times(cells: Cells, event_time: EventTime) -> pa.Array:
+    names = cells.batch.schema.names
+    for name in event_time.columns:
+        if name not in names:
+            raise PartitionRefused(
+                f"{cells.place.uri} has no column {name!r}, which source.event_time names; it has {', '.join(names)}.",
                 column=name,
             )
-    parts = [pc.cast(sheet.cells[name].combine_chunks(), pa.string()) for name in event_time.columns]
+    parts = [pc.cast(cells.batch.column(name), pa.string()) for name in event_time.columns]
     return pc.binary_join_element_wise(*parts, " ") if len(parts) > 1 else parts[0]
 
 
-def _key(text: str, written: str, pattern: str) -> str | None:
+def _key(text: str | None, written: str, pattern: str) -> str | None:
+    if text is None:
+        return None
     try:
         instant = datetime.strptime(text, written)  # noqa: DTZ007 - a format may or may not hold %z
     except ValueError:
@@ -67,7 +114,7 @@ def _key(text: str, written: str, pattern: str) -> str | None:
     return key_of(instant if instant.tzinfo else instant.replace(tzinfo=UTC), pattern)
 
 
-def _unreadable(sheet: Sheet, event_time: EventTime, text: str | None, row: int) -> PartitionRefused:
+def _unreadable(cells: Cells, event_time: EventTime, text: str | None, row: int) -> PartitionRefused:
     what = "the time is missing" if text is None else f"{text!r} is not written as {event_time.format!r}"
     next_step = "Nobody can tell whose partition the row is; correct it and land the file again."
-    return sheet.refused(" ".join(event_time.columns), row, what, next_step)
+    return cells.refused(" ".join(event_time.columns), row, what, next_step)

@@ -1,22 +1,25 @@
-"""Which files have landed, at any fsspec URL."""
+"""Which files have landed, at any fsspec URL, and their bytes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from email.utils import parsedate_to_datetime
+from typing import Any, BinaryIO
 
 import fsspec
 
 from flightworthy.errors import Unavailable
 from flightworthy.partition import PLACEHOLDER, SourceFile, key_in
+from flightworthy.secrecy import masked
 from flightworthy.spec import Source
 
 __all__ = ["Landing", "modified_at"]
 
-_MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
+_MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "modified", "created", "Last-Modified")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,45 +31,116 @@ class Landing:
     template: str
 
     @classmethod
-    def of(cls, source: Source) -> Landing:
-        """Connect; nothing is read yet. S3 and the like take their credentials from the environment."""
-        files_at, template = fsspec.url_to_fs(source.uri)
+    def of(cls, source: Source, files_at: Any = None) -> Landing:
+        """Connect; nothing is read yet. Without ``files_at`` fsspec's own file system, with the environment's keys."""
+        if files_at is None:
+            files_at, template = fsspec.url_to_fs(source.uri)
+        else:
+            template = files_at._strip_protocol(source.uri)  # noqa: SLF001 - fsspec's name for it
         return cls(source=source, files_at=files_at, template=template)
 
     def files(self) -> tuple[SourceFile, ...]:
-        """In order of key and URI; without a ``{partition}`` in the URI the keys are still empty."""
-        fixed = re.split(r"\{partition\}|\*", self.template)[0]
-        folder, _, _ = fixed.rpartition("/")
-        depth = self.template[len(folder) :].count("/")
-        files = []
-        for path, details in self._listed(folder or "/", depth).items():
+        """In order of key and URI; without a ``{partition}`` in the URI the keys are still empty.
+
+        Raises `Unavailable` if the store does not answer, or lets nobody in.
+        """
+        found = []
+        for path, details in self._listed():
             key = self._key(path)
             if key is not None and details["type"] == "file":
-                files.append(
-                    SourceFile(
-                        key=key, uri=self._uri(path), size=int(details["size"]), modified_at=modified_at(details)
-                    )
-                )
-        return tuple(sorted(files, key=lambda file: (file.key, file.uri)))
+                found.append(self._file(key, path, details if details.get("size") is not None else self._details(path)))
+        return tuple(sorted(found, key=lambda file: (file.key, file.uri)))
 
-    def bytes_of(self, file: SourceFile) -> bytes:
-        """The whole file. `Unavailable` if it went away since it was listed, or its server does not answer."""
-        try:
-            content: bytes = self.files_at.cat_file(self.files_at._strip_protocol(file.uri))  # noqa: SLF001 - fsspec's
-        except OSError as error:
-            raise Unavailable(f"{file.uri} could not be read: {error}. It is tried again.", file=file.uri) from error
-        return content
+    @property
+    def is_local(self) -> bool:
+        """Whether files can be opened where they lie."""
+        return "file" in _protocols(self.files_at)
 
-    def _listed(self, folder: str, depth: int) -> dict[str, dict[str, Any]]:
+    @contextmanager
+    def opened(self, file: SourceFile) -> Iterator[BinaryIO]:
+        """The file's bytes. `Unavailable` if it went away since it was listed, or its server does not answer."""
+        path = self.files_at._strip_protocol(file.uri)  # noqa: SLF001 - fsspec's name for it
+        with self.answering("read", file.uri):
+            opened = open(path, "rb") if self.is_local else self.files_at.open(path, "rb")  # noqa: PTH123, SIM115
+        with opened:
+            yield opened
+
+    def copy(self, file: SourceFile, to: BinaryIO, *, most: int) -> int:
+        """Append the file's bytes to ``to``, at most ``most`` and one of them; how many there were."""
+        size = 0
+        with self.opened(file) as opened, self.answering("read", file.uri):
+            while size <= most and (chunk := opened.read(8 * 1024**2)):
+                size += len(chunk)
+                to.write(chunk)
+        return size
+
+    def _listed(self) -> Iterator[tuple[str, dict[str, Any]]]:
         # Remote listings are cached for the life of the process; a watcher would never see a new file.
         self.files_at.invalidate_cache()
+        with self.answering("listed", self.source.uri):
+            if PLACEHOLDER not in self.template and "*" not in self.template:
+                try:
+                    return iter([(self.template, self.files_at.info(self.template))])
+                except FileNotFoundError:
+                    return iter(())
+            fixed = re.split(r"\{partition\}|\*", self.template)[0]
+            folder, _, _ = fixed.rpartition("/")
+            return iter(self._below(folder or "/", self.template[len(folder) :].count("/")))
+
+    def _below(self, folder: str, depth: int) -> list[tuple[str, dict[str, Any]]]:
+        """Every entry at most ``depth`` below ``folder``.
+
+        fsspec's own `find` takes a folder that refuses to be listed for an empty one.
+        """
         try:
-            found: dict[str, dict[str, Any]] = self.files_at.find(folder, maxdepth=depth, detail=True)
+            entries = self.files_at.ls(folder, detail=True)
         except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise Unavailable(f"{self.source.uri} could not be listed: {error}. It is tried again.") from error
+            return []
+        found = []
+        for details in entries:
+            path = str(details["name"])
+            if details["type"] == "directory" and depth > 1:
+                found += self._below(path.rstrip("/"), depth - 1)
+            else:
+                found.append((path, details))
         return found
+
+    def _file(self, key: str, path: str, details: dict[str, Any]) -> SourceFile:
+        return SourceFile(key=key, uri=self._uri(path), size=int(details["size"]), modified_at=modified_at(details))
+
+    def _details(self, path: str) -> dict[str, Any]:
+        """Of a file that was listed by its name alone, as web servers do."""
+        with self.answering("listed", path):
+            details: dict[str, Any] = self.files_at.info(path)
+        if details.get("size") is None:
+            raise Unavailable(
+                f"{path} has no size: its server does not say how long it is, so nobody can tell whether it is whole. "
+                "Have it send Content-Length.",
+                file=path,
+            )
+        return details
+
+    @contextmanager
+    def answering(self, verb: str, uri: str) -> Iterator[None]:
+        """`Unavailable` for whatever goes wrong while something is asked of the store; in it, no secret."""
+        try:
+            yield
+        except Unavailable:
+            raise
+        except PermissionError as error:
+            whose = f"connection {self.source.conn_id!r}" if self.source.conn_id else "the environment's credentials"
+            raise Unavailable(
+                f"{masked(uri)} could not be {verb}: the store does not let {whose} in ({masked(str(error))}). "
+                "Correct its key, or what the key may do; it is tried again.",
+                file=uri,
+                conn_id=self.source.conn_id,
+            ) from error
+        except Exception as error:  # each store has errors of its own, by far not all of them OSError
+            raise Unavailable(
+                f"{masked(uri)} could not be {verb}: {masked(str(error) or type(error).__name__)}. It is tried again.",
+                file=uri,
+                conn_id=self.source.conn_id,
+            ) from error
 
     def _key(self, path: str) -> str | None:
         if PLACEHOLDER not in self.template:
@@ -74,7 +148,7 @@ class Landing:
         return key_in(path, template=self.template, pattern=self.source.partition)
 
     def _uri(self, path: str) -> str:
-        return path if "file" in _protocols(self.files_at) else str(self.files_at.unstrip_protocol(path))
+        return path if self.is_local else str(self.files_at.unstrip_protocol(path))
 
 
 def _protocols(files_at: Any) -> tuple[str, ...]:
@@ -85,6 +159,8 @@ def modified_at(details: Mapping[str, Any]) -> datetime:
     """When a file was written, as its store tells; the epoch where it does not: only its size tells a revision then."""
     for name in _MODIFIED:
         value = details.get(name)
+        if name == "Last-Modified" and isinstance(value, str):
+            value = parsedate_to_datetime(value)
         if isinstance(value, datetime):
             return value if value.tzinfo else value.replace(tzinfo=UTC)
         if isinstance(value, int | float):

@@ -1,72 +1,59 @@
-"""Strict Parquet: a whole file, of flat columns; several files of one partition must agree on them."""
+"""Strict Parquet: a whole file, of flat columns, read a few rows at a time."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from flightworthy.adapters.partition_files.columns import Sheet
-from flightworthy.errors import PartitionRefused
+from flightworthy.adapters.partition_files.cells import Cells, refused
+from flightworthy.adapters.partition_files.unpacking import LandedFile
 
-__all__ = ["joined", "read"]
+__all__ = ["cells"]
 
-
-def read(data: bytes, file: str, *, largest: int) -> Sheet:
-    """The columns of a file, of plain types. Nothing that unpacks to more than ``largest`` bytes is unpacked."""
-    if not data:
-        raise _refused(file, "is empty (0 bytes)", "The upload may have been cut short; land it again.")
-    try:
-        content = parquet.ParquetFile(pa.BufferReader(data))
-        _check_columns(content.schema_arrow, file)
-        _check_size(
-            sum(content.metadata.row_group(each).total_byte_size for each in range(content.num_row_groups)),
-            file,
-            largest,
-        )
-        table = _bounded(content, file, largest)
-    except (pa.ArrowException, OSError) as error:
-        what = f"is not a whole Parquet file: {str(error).splitlines()[0].rstrip('.')}"
-        raise _refused(file, what, "The upload may have been cut short; land it again.") from None
-    if not table.num_rows:
-        raise _refused(file, "holds no rows", "Land the rows, or no file if the interval had none.")
-    return Sheet(file=file, cells=table, line_of=None)
+_ROWS: Final = 2**16
+"""Rows that are unpacked together; fewer where they are large."""
+_ROWS_BYTES: Final = 32 * 1024**2
 
 
-def joined(tables: Sequence[pa.Table], files: Sequence[str]) -> pa.Table:
-    """One table of all parts. Raises `PartitionRefused` unless the parts have the same columns of the same types."""
-    first = tables[0]
-    for table, file in zip(tables[1:], files[1:], strict=True):
-        problem = _difference(first.schema, table.schema)
-        if problem:
-            what = f"does not go with {files[0]}, a part of the same partition: {problem}"
-            raise _refused(file, what, "Write all parts with one schema.")
-    return pa.concat_tables([table.select(first.column_names) for table in tables]).combine_chunks()
+def cells(file: LandedFile, missing: tuple[str, ...]) -> Iterator[Cells]:
+    """The columns of a file, of plain types, in batches. Nothing beyond the largest size allowed is unpacked.
+
+    ``missing`` is what else of a text stands for no value.
+    """
+    if not file.size:
+        raise refused(file.uri, "is empty (0 bytes)", "The upload may have been cut short; land it again.")
+    first = 0
+    with file.seekable() as opened:
+        try:
+            with parquet.ParquetFile(pa.PythonFile(opened, "r"), pre_buffer=False) as content:
+                _check_columns(content.schema_arrow, file)
+                for batch in _bounded(content, file):
+                    plain = [_plain(column, missing) for column in batch.columns]
+                    columns = pa.RecordBatch.from_arrays(plain, names=batch.schema.names)
+                    yield Cells(batch=columns, place=file, first=first)
+                    first += batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            what = f"is not a whole Parquet file: {str(error).splitlines()[0].rstrip('.')}"
+            raise refused(file.uri, what, "The upload may have been cut short; land it again.") from None
+    if not first:
+        raise refused(file.uri, "holds no rows", "Land the rows, or no file if the interval had none.")
 
 
-def _difference(one: pa.Schema, other: pa.Schema) -> str | None:
-    for name in one.names:
-        if name not in other.names:
-            return f"column {name!r} is missing"
-        if one.field(name).type != other.field(name).type:
-            return f"column {name!r} is {other.field(name).type} here and {one.field(name).type} there"
-    extra = [name for name in other.names if name not in one.names]
-    return f"column {extra[0]!r} is only here" if extra else None
-
-
-def _check_columns(schema: pa.Schema, file: str) -> None:
+def _check_columns(schema: pa.Schema, file: LandedFile) -> None:
     doubled = [name for name, count in Counter(schema.names).items() if count > 1]
     if doubled:
         what = f"names the column {doubled[0]!r} twice"
-        raise _refused(file, what, "Nobody can tell which is meant; write each column once.", column=doubled[0])
+        raise refused(file.uri, what, "Nobody can tell which is meant; write each column once.", column=doubled[0])
     for column in schema:
         if not _is_plain(column.type):
             what = f"column {column.name!r} is of the type {column.type}"
             next_step = "A partition has flat columns of numbers, text, booleans and times."
-            raise _refused(file, what, next_step, column=column.name)
+            raise refused(file.uri, what, next_step, column=column.name)
 
 
 def _is_plain(kind: pa.DataType) -> bool:
@@ -79,31 +66,41 @@ def _is_plain(kind: pa.DataType) -> bool:
     return any(check(kind) for check in checks)
 
 
-def _check_size(size: int, file: str, largest: int) -> None:
-    if size > largest:
-        what = f"was not read: it unpacks to at least {size:,} bytes, and {largest:,} is the most"
-        raise _refused(file, what, "Land smaller partitions.", size=size, largest=largest)
+def _check_size(size: int, file: LandedFile) -> None:
+    if size > file.largest:
+        what = f"was not read: it unpacks to at least {size:,} bytes, and {file.largest:,} is the most"
+        raise refused(file.uri, what, "Land smaller partitions.", size=size, largest=file.largest)
 
 
-def _bounded(content: parquet.ParquetFile, file: str, largest: int) -> pa.Table:
-    batches, size = [], 0
+def _bounded(content: parquet.ParquetFile, file: LandedFile) -> Iterator[pa.RecordBatch]:
+    groups = [content.metadata.row_group(each) for each in range(content.num_row_groups)]
+    _check_size(sum(group.total_byte_size for group in groups), file)
+    size, rows = 0, max(content.metadata.num_rows, 1)
+    wide = max((group.total_byte_size for group in groups), default=0)
+    most = max(min(_ROWS, _ROWS_BYTES * rows // max(wide, 1)), 64)
     # The footer's sizes are before dictionaries are unrolled; a page of one long text repeated is small only there.
-    for batch in content.iter_batches(batch_size=8192):
+    for batch in content.iter_batches(batch_size=min(most, 8192) if _may_unroll(content) else most):
         size += batch.nbytes
-        _check_size(size, file, largest)
-        batches.append(batch)
-    table = pa.Table.from_batches(batches, schema=content.schema_arrow)
-    return pa.table({name: _plain(table[name]) for name in table.column_names})
+        _check_size(size, file)
+        yield batch
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    kind = column.type
+def _may_unroll(content: parquet.ParquetFile) -> bool:
+    return any(_is_text(column.type) for column in content.schema_arrow)
+
+
+def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
-        column = pc.cast(column, kind.value_type)
-    if pa.types.is_null(kind) or pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
-        return pc.cast(column, pa.string())
+        return _is_text(kind.value_type)
+    return any(check(kind) for check in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+
+
+def _plain(column: pa.Array, missing: tuple[str, ...]) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, column.type.value_type)
+    if pa.types.is_null(column.type) or _is_text(column.type):
+        column = pc.cast(column, pa.string())
+        if missing:
+            marked = pc.is_in(column, value_set=pa.array(missing, pa.string()))
+            column = pc.if_else(marked, pa.scalar(None, pa.string()), column)
     return column
-
-
-def _refused(file: str, what: str, next_step: str, **facts: object) -> PartitionRefused:
-    return PartitionRefused(f"{file} {what}. {next_step}", file=file, **facts)

@@ -26,8 +26,9 @@ class Wholeness:
     _counted: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, source: Source) -> Wholeness:
-        return cls(landing=Landing.of(source))
+    def of(cls, source: Source, files_at: Any = None) -> Wholeness:
+        """``files_at`` as `Landing.of` takes it."""
+        return cls(landing=Landing.of(source, files_at))
 
     def missing(self, key: str, files: Sequence[SourceFile]) -> str | None:
         """What is missing of the partition ``key``, of which ``files`` are there; None where it is whole.

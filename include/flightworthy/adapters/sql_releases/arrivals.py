@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from flightworthy.adapters.sql_releases import rows
 from flightworthy.adapters.sql_releases.access import SqlAccess, insert_if_absent
 from flightworthy.adapters.sql_releases.tables import arrivals, head
-from flightworthy.arrival import Announcement, Arrival, Kind, NewData, Outcome, RunName
+from flightworthy.arrival import WAKING, Announcement, Arrival, NewData, Outcome, RunName
 from flightworthy.ledger import instant
 
-_WAITS = (arrivals.c.kind == Kind.FRESH) & arrivals.c.considered_at.is_(None) & arrivals.c.run_id.is_(None)
+_WAITS = arrivals.c.kind.in_(sorted(WAKING)) & arrivals.c.considered_at.is_(None) & arrivals.c.run_id.is_(None)
 _FREE = {"announced_at": None, "dag_id": None, "run_id": None, "taken_at": None}
 _OPEN = {"failed": None, "tasks": "[]", "considered_at": None}
 
