@@ -186,15 +186,18 @@ def arrived(seen: Arrivals, *, model: str, first: str, at: datetime, retrained_w
 
 
 def due(waiting: Sequence[Arrival], *, new_data: NewData, now: datetime, is_busy: bool) -> Announcement | None:
-    """What of one model's ``waiting`` arrivals to announce now: what never was, and what was and no run came.
+    """What of one model's ``waiting`` arrivals to announce now, unless a run is on its way for one announced before.
 
-    With ``each`` the next is announced only once a run has taken the one before, so that they cannot be merged.
+    One knock at a time, so that none can be merged; the run that it wakes takes what waits by then.
     """
     if not waiting:
         return None
+    made = [(each.announced_at, each) for each in waiting if each.announced_at is not None]
+    if made:
+        at, last = max(made, key=lambda pair: pair[0])
+        if now < at + _patience(last, is_busy=is_busy):
+            return None
     chosen = waiting[-1] if new_data == "latest" else waiting[0]
-    if chosen.announced_at is not None and now < chosen.announced_at + _patience(chosen, is_busy=is_busy):
-        return None
     others = tuple(each.key for each in waiting[:-1]) if new_data == "latest" else ()
     return Announcement(model=chosen.model, partition=chosen.key, others=others)
 

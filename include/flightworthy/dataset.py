@@ -18,10 +18,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from flightworthy.errors import PartitionMissing, PartitionRefused
+from flightworthy.errors import PartitionMissing, PartitionRefused, Refused
 from flightworthy.known import Ask, Cutoff, KnownSince
 from flightworthy.partition import SourceFile, fingerprints
 from flightworthy.personal import text_of
+from flightworthy.quarantine import Discard, Quarantined
 
 __all__ = [
     "Belated",
@@ -30,7 +31,6 @@ __all__ = [
     "Ingested",
     "PartitionSource",
     "PartitionVersion",
-    "Quarantined",
     "Revised",
     "Revision",
     "Rows",
@@ -57,19 +57,6 @@ class PartitionVersion:
     key: str
     digest: str
     rows: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quarantined:
-    """A partition version that was refused, and why. It is in no dataset version while it waits at ``uri``."""
-
-    model: str
-    key: str
-    digest: str
-    reason: str
-    objections: tuple[str, ...]
-    quarantined_at: datetime
-    uri: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +222,7 @@ class DatasetStore(Protocol[KeptT_contra]):
         """The newest revision of every partition that is not in quarantine, by key and in time order."""
 
     def quarantined(self, model: str) -> Sequence[Quarantined]:
-        """What was refused, in time order."""
+        """What was refused, rows and partitions, in time order; also what a person has given up."""
 
     def staged(self, model: str, content: KeptT_contra) -> AbstractContextManager[Staged]:
         """Read ``content`` to its end and lay it aside while the context lasts. Raises what it raises."""
@@ -252,6 +239,9 @@ class DatasetStore(Protocol[KeptT_contra]):
         self, partition: PartitionVersion, *, reason: str, objections: Sequence[str], now: datetime
     ) -> Quarantined:
         """Take ``partition`` out of every later dataset version. Idempotent; at no instant is it in both places."""
+
+    def go_on(self, held: Quarantined, *, now: datetime) -> PartitionVersion:
+        """What goes on without the rows of ``held``, made current; ends what a crash had left. Idempotent."""
 
     def history(self, model: str) -> Mapping[str, Sequence[Revision]]:
         """Every content of every partition that is not in quarantine, as they were seen; keys in time order."""
@@ -345,8 +335,8 @@ class _Intake(Generic[ContentT]):
         landed = {file.key for file in self.files}
         stored = self.store.current(self.model)
         known = landed or set(stored)
-        if key is None and known:
-            return max(known)
+        if key is None and (left := known - self._given_up(set(stored))):
+            return max(left)
         if key is not None and (key in landed or key in stored):
             return key
         newest = f"its newest is {max(known)}" if known else "it holds no partition at all"
@@ -372,7 +362,17 @@ class _Intake(Generic[ContentT]):
             if key in landed and (key == own or key not in stored or landed[key] != read.get(key, landed[key]))
         ]
 
-    def take_in(self, keys: Sequence[str], *, own: str) -> tuple[tuple[PartitionVersion, ...], PartitionRefused | None]:
+    def _given_up(self, stored: set[str]) -> set[str]:
+        """Keys that a person has given up, unless something landed since or something else stands for them."""
+        given_up = {held.key: held for held in self.store.quarantined(self.model) if held.is_whole and held.discarded}
+        landed_since = {
+            file.key
+            for file in self.files
+            if file.key in given_up and file.modified_at > given_up[file.key].quarantined_at
+        }
+        return given_up.keys() - landed_since - stored
+
+    def take_in(self, keys: Sequence[str], *, own: str) -> tuple[tuple[PartitionVersion, ...], Refused | None]:
         """What was written, and why the run's own partition was not, if it was refused."""
         contents = self.source.read(keys) if keys else {}
         outcomes = {key: self._take_in(key, contents[key]) for key in keys}
@@ -381,9 +381,9 @@ class _Intake(Generic[ContentT]):
         self.store.note_fingerprints(self.model, {key: marks[key] for key in keys})
         refused = outcomes.get(own)
         written = tuple(each for each in outcomes.values() if isinstance(each, PartitionVersion))
-        return written, refused if isinstance(refused, PartitionRefused) else None
+        return written, refused if isinstance(refused, Refused) else None
 
-    def _take_in(self, key: str, content: ContentT | PartitionRefused) -> PartitionVersion | PartitionRefused | None:
+    def _take_in(self, key: str, content: ContentT | PartitionRefused) -> PartitionVersion | Refused | None:
         """The version written, the refusal, or None if this very content is current already."""
         try:
             if isinstance(content, PartitionRefused):
@@ -391,18 +391,29 @@ class _Intake(Generic[ContentT]):
             with self.store.staged(self.model, content) as staged:
                 return self._keep(key, staged)
         except PartitionRefused as refusal:
-            self.store.refuse(self.model, key, refusal, now=self.now)
-            return refusal
+            held = self.store.refuse(self.model, key, refusal, now=self.now)
+            return _given_up(held, held.discarded) if held.discarded else refusal
 
-    def _keep(self, key: str, staged: Staged) -> PartitionVersion | PartitionRefused | None:
-        for held in self.store.quarantined(self.model):
-            if (held.key, held.digest) == (key, staged.digest):
-                return _still_refused(held)
+    def _keep(self, key: str, staged: Staged) -> PartitionVersion | Refused | None:
         stands = self.store.current(self.model).get(key)
+        if (held := self._held(key, staged.digest)) is not None:
+            if held.is_whole:
+                return _still_refused(held)
+            kept = self.store.go_on(held, now=self.now)
+            return None if kept == stands else kept
         if stands is not None and stands.digest == staged.digest:
             return None
         sources = [file.uri for file in self.files if file.key == key]
         return self.store.write(self.model, key, staged, sources=sources, now=self.now)
+
+    def _held(self, key: str, digest: str) -> Quarantined | None:
+        """What waits of this content; the whole of it before some rows."""
+        waiting = [
+            held
+            for held in self.store.quarantined(self.model)
+            if held.key == key and digest in (held.digest, held.source_digest)
+        ]
+        return min(waiting, key=lambda held: not held.is_whole, default=None)
 
     def version(self, own: str) -> DatasetVersion:
         """What is asked for: as it was answered before, or else of what was known."""
@@ -436,13 +447,27 @@ def _unknown(version: DatasetVersion, ask: Ask) -> PartitionMissing:
     )
 
 
-def _still_refused(held: Quarantined) -> PartitionRefused:
+def _still_refused(held: Quarantined) -> Refused:
+    if held.discarded is not None:
+        return _given_up(held, held.discarded)
     return PartitionRefused(
         f"partition {held.key} of {held.model} waits in quarantine with this very content since "
-        f"{held.quarantined_at:%Y-%m-%d %H:%M} UTC: {held.reason}. Land a corrected partition; or, if it was the "
+        f"{held.quarantined_at:%Y-%m-%d %H:%M} UTC: {held.reason}. Land a corrected partition; or take it back in with "
+        f"`flightworthy quarantine release {held.model} {held.key}`, or give it up with `discard`. If it was the "
         f"expectations that were wrong, correct them and remove {held.uri} to have it checked again.",
         model=held.model,
         key=held.key,
         digest=held.digest,
         objections=held.objections,
+    )
+
+
+def _given_up(held: Quarantined, discard: Discard) -> PartitionMissing:
+    return PartitionMissing(
+        f"partition {held.key} of {held.model} was given up by {discard.actor} at {discard.at:%Y-%m-%d %H:%M} UTC: "
+        f"{discard.reason}. There is nothing to learn for its interval; land another content, or take this one back in "
+        f"with `flightworthy quarantine release {held.model} {held.key}`.",
+        model=held.model,
+        key=held.key,
+        newest=None,
     )

@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from flightworthy.dataset import DatasetVersion, Split
 from flightworthy.errors import Refused
@@ -193,7 +193,8 @@ def erase(asked: Asked, places: Places, cause: Cause, *, is_dry_run: bool = Fals
         learnt=_learnt(asked, places, gone),
     )
     if not is_dry_run and (erasure.found_anything or not _is_told(places.ledger, model, person)):
-        remark(places.ledger, model, "erased", body=_evidence(erasure, places.datasets.replaced(model)), cause=cause)
+        told = _evidence(erasure, places.datasets.replaced(model))
+        remark(places.ledger, model, "erased", subject=f"entity {person.entity}", told=told, cause=cause)
     return erasure
 
 
@@ -236,9 +237,9 @@ def _is_told(ledger: ReleaseStore, model: str, person: Person) -> bool:
     return any(body is not None and json.loads(body).get("entity") == person.entity for body in bodies)
 
 
-def _evidence(erasure: Erasure, replaced: Iterable[Replaced]) -> str:
+def _evidence(erasure: Erasure, replaced: Iterable[Replaced]) -> dict[str, Any]:
     theirs = [each for each in replaced if each.entity == erasure.person.entity]
-    said = {
+    return {
         "kind": "erasure",
         "entity": erasure.person.entity,
         "key": erasure.person.key,
@@ -250,7 +251,6 @@ def _evidence(erasure: Erasure, replaced: Iterable[Replaced]) -> str:
         "versions": None if erasure.learnt.versions is None else list(erasure.learnt.versions),
         "releases": dict(erasure.learnt.releases),
     }
-    return json.dumps(said, sort_keys=True)
 
 
 def _see_reason(asked: Asked, reason: str) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -23,11 +23,13 @@ __all__ = [
     "SourceFile",
     "arrivals",
     "check_pattern",
+    "end_of",
     "fingerprints",
     "folder_of",
     "key_in",
     "key_of",
     "start_of",
+    "unit_of",
     "uri_of",
 ]
 
@@ -144,6 +146,22 @@ def start_of(key: str, pattern: str) -> datetime:
         # strptime is lenient: it reads 2026-1-5 with %Y-%m-%d, and such a key would sort after 2026-01-31.
         raise ValueError(f"partition key {key!r} is not written as {pattern!r} writes it: {_written(start, pattern)!r}")
     return start
+
+
+def unit_of(pattern: str) -> str:
+    """The longest of minute, hour and day of which every data interval has a whole number."""
+    if re.search("%[MSfTXc]", pattern):
+        return "minute"
+    return "hour" if re.search("%[HIp]", pattern) else "day"
+
+
+def end_of(key: str, pattern: str) -> datetime:
+    """The first instant that belongs to a later key."""
+    step = timedelta(**{f"{unit_of(pattern)}s": 1})
+    at = start_of(key, pattern)
+    while _written(at, pattern) == key:
+        at += step
+    return at
 
 
 def check_pattern(pattern: str) -> None:

@@ -185,7 +185,7 @@ def rollback_form() -> ParamsDict:
 
 def _schedule(spec: Spec) -> AssetOrTimeSchedule:
     wakes: Any = drift_asset(spec.model)
-    if spec.source.event_time is None:
+    if spec.source.is_watched:
         wakes = wakes | new_partition_asset(spec.model)
     return AssetOrTimeSchedule(timetable=CronDataIntervalTimetable(spec.schedule.cron, timezone="UTC"), assets=wakes)
 
@@ -193,7 +193,7 @@ def _schedule(spec: Spec) -> AssetOrTimeSchedule:
 def _absent_source(spec: Spec) -> str | None:
     """The one file that holds all partitions, if it is a local one that is not there."""
     uri = spec.source.uri
-    local = "://" not in uri
+    local = "://" not in uri and not spec.source.is_sql
     return uri if spec.source.event_time is not None and local and not Path(uri).exists() else None
 
 

@@ -51,6 +51,16 @@ def test_all_that_wait_are_announced_together_where_the_latest_is_asked_for() ->
     assert announced.keys == (MONDAY, NEXT_MONDAY)
 
 
+def test_what_lands_while_a_run_is_on_its_way_is_not_announced_too() -> None:
+    """The run will find it waiting; a second event would wake a run that has nothing to do."""
+    announced, landed = seen(announced_at=NOW, announcements=1), seen(NEXT_MONDAY)
+
+    assert told(announced, landed, new_data="latest") is None
+    later = told(announced, landed, new_data="latest", after=timedelta(seconds=30))
+    assert later.keys == (MONDAY, NEXT_MONDAY)
+    assert told(landed, new_data="latest").keys == (NEXT_MONDAY,)
+
+
 def test_an_announcement_for_which_no_run_came_is_lost_and_made_again() -> None:
     """Twice as patiently each time, since a paused DAG drops them all; and no more rarely than every five minutes."""
     once, often = seen(announced_at=NOW, announcements=1), seen(announced_at=NOW, announcements=40)

@@ -27,6 +27,7 @@ from flightworthy.erasure import Asked, Erasure, Places, contents_with, erase, p
 from flightworthy.errors import ArtifactRefused, Refused
 from flightworthy.known import Ask, Cutoff, KnownSince
 from flightworthy.personal import Keys, fingerprint, pseudonym
+from flightworthy.quarantine import RefusedRows
 from flightworthy.release import Cause, prove_all
 from flightworthy.serving.contract_file import parse_contract
 from flightworthy.serving.prediction_log import Answer, PredictionLog
@@ -336,3 +337,35 @@ def test_who_asked_for_the_interval_before_gets_what_is_left_of_it(tmp_path: Pat
     assert list(left.cutoff.unknown.values()) == [1]
     forget(where, "patient-7")
     assert store.answered(ask, "2026-01") == left
+
+
+@pytest.mark.parametrize("refused", [(1, 3), (1, 2), (0, 3), (4,)])
+def test_rows_that_wait_apart_lose_theirs_and_go_back_to_their_places(tmp_path: Path, refused: tuple[int, ...]) -> None:
+    """Whether theirs wait, went on, or both: what is left is put together as if they had never been delivered."""
+    where = places(tmp_path)
+    store = stored(where)
+    names = ["patient-7", "patient-8", "patient-9", "patient-7", "patient-10"]
+    partition = store.write(MODEL, "2026-01", pa.table({"patient": names}), sources=["x.csv"], now=NOON)
+    apart = RefusedRows(places=refused, reasons=tuple(("odd",) for _ in refused), objections=("patient: odd",))
+    store.set_aside(partition, store.part(partition, list(refused)), apart, reason="some", now=NOON)
+    others = [name for name in names if name != "patient-7"]
+
+    erasure = forget(where, "patient-7")
+
+    assert sum(each.rows for each in erasure.removed) == 2
+    (held,) = store.quarantined(MODEL)
+    table, rows = store.waiting_rows(held)
+    assert rows is not None
+    waiting = [names[place] for place in refused if names[place] != "patient-7"]
+    assert table["patient"].to_pylist() == waiting
+    assert [others[place] for place in rows.places] == waiting
+    assert list(store.read(store.current(MODEL)["2026-01"])["patient"]) == [n for n in others if n not in waiting]
+    assert not forget(where, "patient-7").found_anything
+    back = store.take_back(held, actor="ada", reason="right after all", now=NOON)
+    assert list(store.read(back)["patient"]) == others
+    assert (
+        back.digest
+        == DatasetFiles(root=tmp_path / "fresh")
+        .write(MODEL, "2026-01", pa.table({"patient": others}), sources=["x.csv"], now=NOON)
+        .digest
+    )

@@ -83,6 +83,35 @@ def test_a_suite_reads_like_one_of_great_expectations(suite):
         ("expectations: []\nrows: {minimum: 0}\n", "suite.yaml:2: rows.minimum=0: must be a whole number, 1 or more"),
         ("expectations: []\nrows: {minimum: 9, maximum: 3}\n", "rows.maximum=3: must not be below the minimum"),
         ("expectations: []\nrows: {least: 9}\n", "rows.least: unknown key"),
+        ("expectations: []\nrows: {keep_at_least: 95}\n", "rows.keep_at_least=95: must be between 0% and 100%"),
+        ("expectations: []\nrows: {keep_at_least: 0%}\n", "rows.keep_at_least=0%: must be more than 0%"),
+        ("expectations: []\nrows: {out_of_spec: drop}\n", "rows.out_of_spec=drop: must be refuse or quarantine"),
+        (
+            "expectations: []\nrows: {out_of_spec: quarantine}\n",
+            "rows.out_of_spec=quarantine: needs rows.keep_at_least, the share of a partition that must be left",
+        ),
+        (
+            "expectations:\n - {type: expect_column_to_exist, kwargs: {column: a}, rows: quarantine}\n",
+            "expectations[0].rows=quarantine: expect_column_to_exist is not about single rows",
+        ),
+        (
+            "expectations:\n - {type: expect_column_values_to_be_null, kwargs: {column: a}, rows: drop}\n",
+            "expectations[0].rows=drop: must be refuse or quarantine",
+        ),
+        (
+            (
+                "expectations:\n - {type: expect_column_values_to_be_null, kwargs: {column: a}, rows: quarantine,"
+                " severity: info}\n"
+            ),
+            "expectations[0].rows=quarantine: is for what is critical; an expectation of info leaves every row in",
+        ),
+        (
+            (
+                "rows: {keep_at_least: 95%}\nexpectations:\n - {type: expect_column_values_to_be_null,"
+                " kwargs: {column: a, mostly: 0.9}, rows: quarantine}\n"
+            ),
+            "expectations[0].kwargs.mostly=0.9: must not be: every row that does not meet it is set aside",
+        ),
         ("expectations: []\nother_columns: site\n", "other_columns=site: must be a list of column names"),
         ("expectations:\n - expect_x\n", "suite.yaml:2: expectations[0]=expect_x: must be {type: …, kwargs: …}"),
         (
@@ -260,10 +289,14 @@ def test_a_check_that_died_after_its_quarantine_gives_the_same_answer_again(chec
     assert validator.asked == ["a"]
 
 
-def test_an_older_refused_partition_is_left_out_and_ends_nothing(check):
-    """It was taken in on the way; the run's own partition is what the run answers for."""
+def test_an_older_refused_partition_freezes_the_run(check):
+    """It is left out of the version, and nobody learns from the rest of its window while it waits."""
     checked = check(Prepared({"a": result(failed(), key="a")}), a=[0, 1], b=[1, 0])
-    assert checked.objections == ()
+    (objection,) = checked.objections
+    assert objection.startswith(
+        "partition a of diagnosis waits in quarantine since 2026-01-05 00:00 UTC: 1 expectation"
+    )
+    assert [each.key for each in checked.frozen] == ["a"]
     assert [each.key for each in checked.version.partitions] == ["b"]
     assert [each.key for each in checked.quarantined] == ["a"]
 

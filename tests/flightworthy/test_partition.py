@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flightworthy.errors import SpecError
-from flightworthy.partition import SourceFile, arrivals, check_pattern, key_in, key_of, start_of, uri_of
+from flightworthy.partition import SourceFile, arrivals, check_pattern, end_of, key_in, key_of, start_of, uri_of
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 PATTERNS = ["%Y", "%Y-%m", "%Y-%m-%d", "%Y%m%dT%H"]
@@ -109,3 +109,21 @@ def test_several_new_partitions_come_in_time_order():
     """So that one event for the last of them is enough."""
     files = [file("2026-01-12"), file("2026-01-05")]
     assert arrivals(files, before=files, known={}).fresh == ("2026-01-05", "2026-01-12")
+
+
+@pytest.mark.parametrize(
+    "key, pattern, ends",
+    [
+        ("2024-02", "%Y-%m", "2024-03-01T00:00"),
+        ("2025-12-31", "%Y-%m-%d", "2026-01-01T00:00"),
+        ("2026-01-05T23", "%Y-%m-%dT%H", "2026-01-06T00:00"),
+        ("2026-01-05T10-59", "%Y-%m-%dT%H-%M", "2026-01-05T11:00"),
+        ("2024", "%Y", "2025-01-01T00:00"),
+        ("2024-366", "%Y-%j", "2025-01-01T00:00"),
+    ],
+)
+def test_a_key_ends_where_the_next_one_begins(key, pattern, ends):
+    """Whatever the length of its month or year."""
+    end = end_of(key, pattern)
+    assert end == datetime.fromisoformat(ends).replace(tzinfo=UTC)
+    assert key < key_of(end, pattern)

@@ -296,6 +296,30 @@ def test_12_when_a_row_became_known_is_no_feature(refused: Refused) -> None:
     assert "source.known_since.columns[0]=age: must not be a feature" in told
 
 
+SQL = "{uri: sql, conn_id: shop, table: a.b, partition: '%Y-%m-%d', event_time: {columns: [booked_at]}}"
+
+
+@pytest.mark.parametrize(
+    "before, after, told",
+    [
+        ("conn_id: shop, ", "", "must name the Airflow connection of the database"),
+        ("table: a.b, ", "", "or query must say which rows, and not both"),
+        ("table: a.b", "table: a.b, query: SELECT 1", "source.table=a.b: or query must say which rows, and not both"),
+        ("[booked_at]", "[day, hour]", "must name one column"),
+        ("[booked_at]", "[booked_at], format: '%Y'", "must name one column"),
+        ("event_time: ", "missing: ['?'], event_time: ", "is for files"),
+        ("conn_id: ", "complete: {marker: x}, conn_id: ", "must be settled, since a table"),
+        ("uri: sql", "uri: 'x.csv'", "source.table=a.b: is for a database; then uri is sql"),
+        ("uri: sql", "uri: 'x.csv'", "format must say how the time is written"),
+    ],
+)
+def test_a_database_that_is_half_a_file_is_refused(refused: Refused, before: str, after: str, told: str) -> None:
+    """What only one of the two has is named with the other."""
+    begin, end = GOOD.index("source:"), GOOD.index("schedule:")
+    text = f"{GOOD[:begin]}source: {SQL.replace(before, after)}\n{GOOD[end:]}"
+    assert told in refused(text)
+
+
 @pytest.mark.parametrize(
     "name", ["../x", "a/b", "..", "Churn", "churn\\n", "churn ", "-churn", "churn;rm", "ch__urn", "€"]
 )

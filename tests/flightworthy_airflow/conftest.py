@@ -13,6 +13,7 @@ import pytest
 import yaml
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
+from flightworthy.adapters.dataset_files import DatasetFiles
 from flightworthy.gates import Decision
 from flightworthy.release import Cause, Release, draft, outcome, promoted, withdrawn
 from flightworthy.testing import MemoryArrivals, MemoryRegistry, MemoryReleases, MemoryRuns
@@ -73,6 +74,10 @@ class Line:
     def say(self, **changes: Any) -> None:
         """Change model.yaml."""
         (self.models / MODEL / "model.yaml").write_text(yaml.safe_dump({**SPEC, **changes}, sort_keys=False))
+
+    @property
+    def store(self) -> DatasetFiles:
+        return DatasetFiles(root=self.home / "datasets")
 
     # -- the tasks -----------------------------------------------------------------------------------------------------
 

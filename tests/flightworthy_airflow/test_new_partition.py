@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import threading
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -199,8 +201,10 @@ def test_partitions_that_arrive_together_are_one_deployment_unless_the_spec_want
     assert yard.due(watch) == [NEXT_MONDAY]
 
 
-def test_a_model_yaml_that_changes_is_read_again_and_one_that_is_wrong_stops_nobody(yard: Yard) -> None:
-    """A source that moves is watched where it is now."""
+def test_a_model_yaml_that_changes_is_read_again_and_one_that_is_wrong_stops_nobody(
+    yard: Yard, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A source that moves is watched where it is now; what is wrong is said once, not at every look."""
     yard.model()
     yard.model("claims")
     watch = yard.watch()
@@ -212,6 +216,9 @@ def test_a_model_yaml_that_changes_is_read_again_and_one_that_is_wrong_stops_nob
     yard.looked(watch)
 
     assert watch.models() == ("churn",)
+    assert [record.getMessage()[:27] for record in caplog.records if "not_watched" in record.getMessage()] == [
+        "not_watched model=claims re"
+    ]
     assert yard.due(watch) == [MONDAY]
 
 
@@ -371,6 +378,54 @@ def test_a_store_that_breaks_or_hangs_keeps_no_other_model_waiting(yard: Yard, m
     end.set()
 
     assert raised == {"broken": [], "away": [], "hanging": [], "churn": [MONDAY]}
+
+
+def test_a_source_that_takes_long_to_list_is_looked_into_more_rarely(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store with a million files is not listed without a pause; the others are looked into as often as before."""
+    real, looks = watching.listing, Counter[str]()
+
+    def listing(source: Any) -> tuple[SourceFile, ...]:
+        name = source.uri.split("/")[-2]
+        looks[name] += 1
+        time.sleep(0.2 if name == "large" else 0.0)
+        return real(source)
+
+    monkeypatch.setattr(watching, "listing", listing)
+    for model in ("large", "small"):
+        yard.model(model)
+
+    asyncio.run(heard("large", "small", seconds=2))
+
+    assert 1 <= looks["large"] <= 3
+    assert looks["small"] > 3 * looks["large"]
+
+
+def test_an_airflow_and_a_database_that_do_not_answer_yet_are_waited_for(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A triggerer that starts before them goes on by itself."""
+    yard.model()
+    yard.land(MONDAY)
+    connected, kept, tries = FlightworthyHook.connected, yard.store, []
+
+    async def later(conn_id: str) -> FlightworthyHook:
+        tries.append(conn_id)
+        if len(tries) < 3:
+            raise ConnectionError("nobody listens")
+        return await connected(conn_id)
+
+    def opened(_hook: FlightworthyHook) -> MemoryArrivals:
+        tries.append("database")
+        if tries.count("database") < 3:
+            raise Unavailable("the database does not answer")
+        return kept
+
+    monkeypatch.setattr(FlightworthyHook, "connected", later)
+    monkeypatch.setattr(FlightworthyHook, "arrivals", opened)
+
+    assert asyncio.run(heard("churn"))["churn"] == [MONDAY]
 
 
 def test_an_event_that_was_handed_over_and_not_noted_is_raised_again(

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import pandas as pd
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+import yaml
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from flightworthy.errors import Refused
+from flightworthy.quarantine.verbs import chosen, discard, hold, release
+from flightworthy.release import Cause
 from flightworthy_airflow.operators.check_expectations import CheckExpectationsOperator
 from tests.flightworthy_airflow.conftest import MODEL, MONDAY, NEXT_MONDAY, Line, by_hand, run_of, woken_by
+
+LAST_MONDAY = "2026-01-19"
+BECAUSE = Cause(actor="ada", reason="the labels are those of another week", at=datetime(2026, 1, 20, tzinfo=UTC))
 
 
 def test_a_scheduled_run_takes_the_partition_of_its_interval(line: Line) -> None:
@@ -127,17 +136,103 @@ def test_a_refused_partition_fails_with_every_objection_and_waits_in_quarantine(
         line.ingest(run_of("scheduled", run_id="run-2"))
 
 
-def test_an_older_refused_partition_is_left_out_and_stops_nobody(line: Line) -> None:
-    """The run answers for its own partition; its dataset goes on without the other."""
+def test_an_older_refused_partition_freezes_the_run_until_it_is_given_up(line: Line) -> None:
+    """The log says which, why, and what ends it; then the same task passes, without that partition."""
     line.land(MONDAY, customer=7)
     line.land(NEXT_MONDAY, seed=6)
     dataset = line.ingest(by_hand())
     assert dataset["rows"] == 480
 
+    with pytest.raises(AirflowFailException) as refused:
+        line.check(by_hand(), dataset)
+    assert f"Run {NEXT_MONDAY} of {MODEL} is frozen: partition {MONDAY} of {MODEL} waits in quarantine" in str(
+        refused.value
+    )
+    assert "values to be unique" in str(refused.value)
+    assert f"`flightworthy quarantine release {MODEL} {MONDAY} --reason …`" in str(refused.value)
+
+    discard(line.store, line.releases, chosen(line.store, MODEL, MONDAY), BECAUSE)
     checked = line.check(by_hand(), dataset)
 
     assert (checked["partition"], checked["rows"]) == (NEXT_MONDAY, 240)
     assert checked["dataset_digest"] != dataset["dataset_digest"]
+
+
+def test_a_corrected_partition_ends_the_freeze_by_the_next_run(line: Line) -> None:
+    """The run of a later interval takes it in; nobody has to decide anything."""
+    line.land(MONDAY, customer=7)
+    line.land(NEXT_MONDAY, seed=6)
+    with pytest.raises(AirflowFailException, match="is frozen"):
+        line.check(by_hand(), line.ingest(by_hand()))
+
+    line.land(MONDAY)
+    checked = line.check(by_hand(), line.ingest(by_hand()))
+
+    assert checked["rows"] == 480
+
+
+def test_a_backfill_is_frozen_where_its_interval_depends_on_the_refused_one_and_nowhere_else(line: Line) -> None:
+    """An interval before it knows nothing of it; the intervals after it wait."""
+    earlier, later = run_of("backfill", at=MONDAY), run_of("backfill", at=LAST_MONDAY, run_id="run-2")
+    line.land(MONDAY)
+    line.land(NEXT_MONDAY, customer=7)
+    line.land(LAST_MONDAY, seed=8)
+    with pytest.raises(AirflowFailException, match=rf"Run {LAST_MONDAY} of {MODEL} is frozen: partition {NEXT_MONDAY}"):
+        line.check(later, line.ingest(later))
+    assert line.check(earlier, line.ingest(earlier))["rows"] == 240
+
+
+def test_a_partition_refused_after_its_check_is_trained_on_by_nobody(line: Line) -> None:
+    """A person found it false while the run was under way."""
+    line.land()
+    dataset = line.check(by_hand(), line.ingest(by_hand()))
+    hold(line.store, line.releases, MODEL, MONDAY, BECAUSE)
+
+    with pytest.raises(AirflowFailException, match=f"Run {MONDAY} of {MODEL} is frozen.*ada: the labels are those of"):
+        line.train(by_hand(), dataset)
+
+
+def test_a_version_trained_on_what_was_refused_later_is_not_released(line: Line) -> None:
+    """Neither while it waits nor once it was given up; a corrected partition means another training."""
+    line.land()
+    version = line.packaged(by_hand())
+    held = hold(line.store, line.releases, MODEL, MONDAY, BECAUSE)
+
+    with pytest.raises(AirflowFailException, match="Nothing is trained or released"):
+        line.promote(by_hand(), version)
+    discard(line.store, line.releases, held, BECAUSE)
+    with pytest.raises(AirflowFailException, match="Nothing is trained or released"):
+        line.promote(by_hand(), version)
+    release(line.store, line.releases, chosen(line.store, MODEL, MONDAY), BECAUSE)
+    with pytest.raises(TaskDeferred):
+        line.promote(by_hand(), version)
+
+
+def test_an_interval_that_was_given_up_is_skipped(line: Line) -> None:
+    """There is nothing to learn for it, which is no failure; the newest is the one before it."""
+    line.land(MONDAY)
+    line.land(NEXT_MONDAY, customer=7)
+    with pytest.raises(AirflowFailException, match="was refused"):
+        line.check(by_hand(), line.ingest(by_hand()))
+    discard(line.store, line.releases, chosen(line.store, MODEL, NEXT_MONDAY), BECAUSE)
+
+    with pytest.raises(AirflowSkipException, match=f"partition {NEXT_MONDAY} of {MODEL} was given up by ada"):
+        line.ingest(run_of("scheduled", at=NEXT_MONDAY))
+    assert line.ingest(by_hand())["partition"] == MONDAY
+
+
+def test_refused_rows_wait_and_the_rest_is_handed_on(line: Line) -> None:
+    """With the digest of what went on, by which the same source is found standing."""
+    rows = {"minimum": 20, "keep_at_least": "90%", "out_of_spec": "quarantine"}
+    (line.models / MODEL / "suite.yaml").write_text(yaml.safe_dump({"rows": rows, "expectations": []}))
+    line.land(age=pd.array([None, *range(20, 259)], dtype="Int64"))
+    dataset = line.ingest(by_hand())
+    checked = line.check(by_hand(), dataset)
+
+    assert (checked["rows"], dataset["rows"]) == (239, 240)
+    assert checked["partition_digest"] == line.store.current(MODEL)[MONDAY].digest != dataset["partition_digest"]
+    again = line.ingest(by_hand())
+    assert (again["rows"], again["dataset_digest"]) == (239, checked["dataset_digest"])
 
 
 def test_a_task_that_was_handed_something_else_refuses_it(line: Line) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -159,7 +160,9 @@ def test_the_same_backfill_again_does_nothing_at_all(line: Line, monkeypatch: py
     assert len(line.registry.kept) == 1
 
 
-@pytest.mark.parametrize("changed", ["code", "spec", "parameters", "lock", "the version is gone", "other interval"])
+@pytest.mark.parametrize(
+    "changed", ["code", "spec", "parameters", "lock", "the version is gone", "other interval", "no answer"]
+)
 def test_a_backfill_is_done_again_where_something_differs(line: Line, changed: str) -> None:
     """Whatever decides a result; and a version that was thrown away is made anew."""
     line.land()
@@ -176,10 +179,34 @@ def test_a_backfill_is_done_again_where_something_differs(line: Line, changed: s
         (line.models.parent / "requirements.lock").write_text("numpy==1.0\n")
     elif changed == "the version is gone":
         line.registry.kept.clear()
+    elif changed == "no answer":
+        shutil.rmtree(line.home / "datasets" / MODEL / "asks")
     else:
         asked = run_of("backfill", at=NEXT_MONDAY)
 
     assert line.ingest(asked)["intent"] == "backfill"
+
+
+def test_a_backfill_killed_between_version_and_point_ends_as_if_it_never_was(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next try finds the version and keeps its point; until then nobody takes the interval for done."""
+    line.land()
+    evaluation = line.evaluated(run_of("backfill"))
+
+    def killed(*_: Any) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flightworthy_airflow.hooks.backfills.keep_point", killed)
+        with pytest.raises(KeyboardInterrupt):
+            line.register(run_of("backfill"), evaluation)
+    assert line.ingest(run_of("backfill", run_id="run-2"))["intent"] == "backfill"
+
+    assert line.register(run_of("backfill"), evaluation)["is_new"] is False
+    (point,) = BacktestFiles(root=line.home / "backtests").points(MODEL)
+    assert point.version == 1
+    assert len(line.registry.kept) == 1
 
 
 def test_a_live_run_is_not_stopped_by_what_a_backfill_did(line: Line) -> None:

@@ -42,7 +42,7 @@ COMMANDS = {
     "history": "show every decision about a model, and whether the ledger holds",
     "ledger": "prove that no decision was changed, or export them all for an auditor",
     "rollback": "serve the previous release again",
-    "quarantine": "show which partitions were refused, and why",
+    "quarantine": "show what was refused and why; take it back in, give it up, or refuse more",
     "revisions": "show what came late or corrected, and what of it the champion has not learnt from",
     "arrivals": "show what has landed, and which run took it; let a failed one wait again",
     "reproduce": "train a version again from what was recorded, and say whether it is the same",
@@ -204,6 +204,22 @@ def _quarantine(command: argparse.ArgumentParser) -> None:
     listing = verbs.add_parser("list", help="show every refused partition with the reason")
     listing.add_argument("model", metavar="MODEL")
     _json(listing)
+    for verb, summary in (
+        ("show", "print rows that wait, each with its reasons"),
+        ("release", "take rows or a partition back in, by a person's word"),
+        ("discard", "give rows or a partition up; nothing is deleted"),
+        ("hold", "refuse a partition that had passed"),
+    ):
+        one = verbs.add_parser(verb, help=summary, description=summary)
+        one.add_argument("model", metavar="MODEL")
+        one.add_argument("key", metavar="KEY", help="the partition's key")
+        if verb != "hold":
+            one.add_argument("--digest", default="", metavar="DIGEST", help="which, where several contents of it wait")
+        if verb == "show":
+            one.add_argument("--limit", type=_count, default=20, metavar="N", help="only the first N rows (default 20)")
+        else:
+            one.add_argument("--reason", required=True, help="why; it is written into the ledger")
+        _json(one)
 
 
 def _revisions(command: argparse.ArgumentParser) -> None:

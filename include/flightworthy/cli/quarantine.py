@@ -1,50 +1,177 @@
-"""``flightworthy quarantine``: which partitions were refused, and every reason."""
+"""``flightworthy quarantine``: what was refused and why; and what a person decides about it."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from flightworthy.cli.answers import Answer, Exit, table, when
+from flightworthy.cli.answers import Answer, Exit, facts, table, when
 from flightworthy.cli.known import known_model
+from flightworthy.cli.person import actor
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.waiting_rows import reason_lines, row_documents
 from flightworthy.ledger import instant
+from flightworthy.quarantine.verbs import chosen, discard, hold, release
+from flightworthy.release import Cause
 
 if TYPE_CHECKING:
-    from flightworthy.dataset import Quarantined
+    from flightworthy.adapters.dataset_files import DatasetFiles
+    from flightworthy.quarantine import Quarantined
+    from flightworthy.release import ReleaseStore
 
 __all__ = ["run"]
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:
-    """List what is in quarantine, by partition key."""
+    """Do one of list, show, release, discard and hold."""
     store = settings.releases()
     try:
         known_model(asked.model, settings, store)
+        return _VERBS[asked.verb](_Asked(words=asked, settings=settings, datasets=settings.datasets(), ledger=store))
     finally:
         store.close()
-    found = settings.datasets().quarantined(asked.model)
-    partitions = [
-        {
-            "key": each.key,
-            "digest": each.digest,
-            "reason": each.reason,
-            "objections": list(each.objections),
-            "at": instant(each.quarantined_at),
-            "uri": each.uri,
-        }
-        for each in found
-    ]
-    return Answer(
-        document={"model": asked.model, "partitions": partitions}, text=_text(asked.model, found), exit=Exit.DONE
-    )
 
 
-def _text(model: str, found: list[Quarantined]) -> str:
-    if not found:
-        return f"no partition of {model} is in quarantine"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What was asked, and of whom."""
+
+    words: argparse.Namespace
+    settings: Settings
+    datasets: DatasetFiles
+    ledger: ReleaseStore
+
+    @property
+    def model(self) -> str:
+        return str(self.words.model)
+
+    @property
+    def held(self) -> Quarantined:
+        """What waits of the partition that was named."""
+        return chosen(self.datasets, self.model, self.words.key, digest=self.words.digest)
+
+    @property
+    def cause(self) -> Cause:
+        return Cause(actor=actor(), reason=self.words.reason.strip(), at=datetime.now(UTC))
+
+
+def _list(asked: _Asked) -> Answer:
+    found, freezing = asked.datasets.quarantined(asked.model), asked.datasets.refused(asked.model)
+    partitions = [{**document(each), "freezes": each in freezing} for each in found]
+    text = _listed(found) if found else f"no partition of {asked.model} is in quarantine"
+    return Answer(document={"model": asked.model, "partitions": partitions}, text=text, exit=Exit.DONE)
+
+
+def _listed(found: list[Quarantined]) -> str:
     rows: list[tuple[object, ...]] = []
     for each in found:
         rows.append((each.key, each.digest[:12], when(each.quarantined_at), each.reason))
-        rows += [("", "", "", f"· {objection}") for objection in each.objections if objection != each.reason]
+        lines = [objection for objection in each.objections if objection not in each.reason]
+        if each.discarded is not None:
+            lines.append(f"given up by {each.discarded.actor}: {each.discarded.reason}")
+        rows += [("", "", "", f"· {line}") for line in lines]
     return table(("PARTITION", "DIGEST", "AT (UTC)", "REASON"), rows)
+
+
+def _show(asked: _Asked) -> Answer:
+    held = asked.held
+    if held.rows is None:
+        return Answer(
+            document={**document(held), "shown": []},
+            text=f"{_about(held)}\n\nIts rows could not be read.",
+            exit=Exit.DONE,
+        )
+    rows, refused = asked.datasets.waiting_rows(held)
+    shown = row_documents(
+        rows,
+        refused,
+        folder=asked.settings.models / asked.model,
+        environ=asked.settings.environ,
+        limit=asked.words.limit,
+    )
+    lines = [(each["place"], "; ".join(each["reasons"]), *each["row"].values()) for each in shown]
+    more = "" if len(shown) == held.rows else f"\n\n{held.rows - len(shown)} more; --limit shows them."
+    counted = reason_lines(refused)
+    text = f"{_about(held)}\n\n{counted}{table(('PLACE', 'REASONS', *rows.column_names), lines)}{more}"
+    return Answer(document={**document(held), "shown": shown}, text=text, exit=Exit.DONE)
+
+
+def _release(asked: _Asked) -> Answer:
+    held = asked.held
+    back = release(asked.datasets, asked.ledger, held, asked.cause)
+    text = (
+        f"{asked.model}: {held.rows} rows of partition {held.key} were taken back in, {back.rows} are in it now; they "
+        "count as passed, and the ledger says by whom. Clear the tasks that were refused, or trigger its deployment."
+    )
+    return _decided(asked, held, text, done="waived", rows=back.rows)
+
+
+def _discard(asked: _Asked) -> Answer:
+    held = discard(asked.datasets, asked.ledger, asked.held, asked.cause)
+    what = f"partition {held.key}" if held.is_whole else f"{held.rows} rows of partition {held.key}"
+    text = (
+        f"{asked.model}: {what} given up; nothing waits for it any more. What there is of it stays in {held.uri}, and "
+        "`flightworthy quarantine release` still takes it back in."
+    )
+    return _decided(asked, held, text, done="discarded", rows=held.rows)
+
+
+def _hold(asked: _Asked) -> Answer:
+    held = hold(asked.datasets, asked.ledger, asked.model, asked.words.key, asked.cause)
+    text = (
+        f"{asked.model}: partition {held.key} waits in quarantine; nobody learns from it, nor from a window "
+        "that holds it. "
+        f"`flightworthy status {asked.model}` says which releases were trained on it."
+    )
+    return _decided(asked, held, text, done="held", rows=held.rows)
+
+
+def _decided(asked: _Asked, held: Quarantined, text: str, *, done: str, rows: int | None) -> Answer:
+    said = {"model": asked.model, "key": held.key, "digest": held.digest, "done": done, "rows": rows}
+    return Answer(document=said, text=text, exit=Exit.DONE)
+
+
+def _about(held: Quarantined) -> str:
+    said = {
+        "partition": held.key,
+        "digest": held.digest,
+        "waits": f"all of its {held.rows} rows" if held.is_whole else f"{held.rows} of its rows",
+        "since (UTC)": when(held.quarantined_at),
+        "reason": held.reason,
+        "kept in": held.uri,
+    }
+    if held.rows is None:
+        del said["waits"]
+    if held.discarded is not None:
+        said["given up"] = f"by {held.discarded.actor} at {when(held.discarded.at)} UTC: {held.discarded.reason}"
+    return facts(said)
+
+
+def document(held: Quarantined) -> dict[str, Any]:
+    """One thing that waits, as JSON types."""
+    given_up = held.discarded
+    return {
+        "key": held.key,
+        "digest": held.digest,
+        "reason": held.reason,
+        "objections": list(held.objections),
+        "at": instant(held.quarantined_at),
+        "uri": held.uri,
+        "rows": held.rows,
+        "whole": held.is_whole,
+        "discarded": None
+        if given_up is None
+        else {"actor": given_up.actor, "reason": given_up.reason, "at": instant(given_up.at)},
+    }
+
+
+_VERBS: Mapping[str, Callable[[_Asked], Answer]] = {
+    "list": _list,
+    "show": _show,
+    "release": _release,
+    "discard": _discard,
+    "hold": _hold,
+}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flightworthy.cli.answers import Answer, Exit
 from flightworthy.cli.known import known_model
+from flightworthy.cli.person import actor
 from flightworthy.cli.settings import Settings
 from flightworthy.errors import Refused, Unavailable
 from flightworthy.release import Phase, arrived, roll_back
@@ -32,7 +32,7 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
         began = time.monotonic()
         before = store.deployment(asked.model)
         row = roll_back(
-            store, asked.model, to=asked.to, actor=_actor(), reason=asked.reason.strip(), now=datetime.now(UTC)
+            store, asked.model, to=asked.to, actor=actor(), reason=asked.reason.strip(), now=datetime.now(UTC)
         )
         if asked.wait:
             row = _moved(store, row, within=asked.wait)
@@ -44,13 +44,6 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
         text=_text(before, row, seconds=seconds, waited=bool(asked.wait)),
         exit=Exit.DONE,
     )
-
-
-def _actor() -> str:
-    try:
-        return f"{getpass.getuser()} (command line)"
-    except (KeyError, OSError):
-        return "somebody (command line)"
 
 
 def _moved(store: ReleaseStore, decided: Deployment, *, within: float) -> Deployment:

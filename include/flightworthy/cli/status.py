@@ -14,6 +14,7 @@ from flightworthy.cli.arrivals import HEADS, arrival_document, arrival_row
 from flightworthy.cli.history import healing_document
 from flightworthy.cli.known import all_models, known_model
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.trained_on import Tainted, tainted_releases
 from flightworthy.ledger import instant
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
         refusals = {model: _refusals(model, settings, store) for model in models}
         healings = {model: store.healings(model, limit=_LAST) for model in models}
         drills = {model: store.last_drill(model) for model in models}
+        tainted = {model: tainted_releases(row, settings, store) for model, row in rows.items()}
     finally:
         store.close()
     arrivals = _arrivals(models, settings)
@@ -58,6 +60,7 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
                 "refusals": [each.document() for each in refusals[model]],
                 "healings": [healing_document(each) for each in healings[model]],
                 "drill": _drill_document(drills[model]),
+                "refused_later": [each.document() for each in tainted[model]],
                 "arrivals": [arrival_document(each) for each in arrivals[model]],
             }
             for model, row in rows.items()
@@ -65,7 +68,8 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     }
     lately = [each for model in models for each in refusals[model]]
     last = [drill for drill in drills.values() if drill is not None]
-    return Answer(document=document, text=_text(rows, seen, lately, last) + _arrived(arrivals), exit=Exit.DONE)
+    text = _text(rows, seen, lately, last) + _tainted_text([each for model in models for each in tainted[model]])
+    return Answer(document=document, text=text + _arrived(arrivals), exit=Exit.DONE)
 
 
 def _arrivals(models: Sequence[str], settings: Settings) -> dict[str, list[Arrival]]:
@@ -148,6 +152,16 @@ def _text(
         lately = [(each.model, when(each.at), each.kind, each.what, each.reason) for each in refusals]
         told += "\n\n" + table(("REFUSED", "AT (UTC)", "HOW", "WHAT", "REASON"), lately)
     return told
+
+
+def _tainted_text(tainted: list[Tainted]) -> str:
+    if not tainted:
+        return ""
+    heads = ("TRAINED ON", "RELEASE", "WHICH IS", "REFUSED (UTC)", "REASON")
+    rows = [
+        (each.held.key, each.release, each.role, when(each.held.quarantined_at), each.held.reason) for each in tainted
+    ]
+    return "\n\n" + table(heads, rows)
 
 
 def _arrived(arrivals: Mapping[str, Sequence[Arrival]]) -> str:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from flightworthy.adapters import spec_files
+from flightworthy.adapters.spec_files.suites import load_suite
 from flightworthy.cli.answers import Answer, Exit
 from flightworthy.cli.settings import Settings
 from flightworthy.cli.train_code import problems_of_code
 from flightworthy.errors import Refused, SpecError
-from flightworthy.expectations import Suite, suite_from
+from flightworthy.expectations import Suite
 from flightworthy.expectations.standing import standing_expectations
 from flightworthy.spec import Spec
 
@@ -44,7 +45,7 @@ def problems_of(folder: Path, settings: Settings) -> list[str]:
     spec = _tried(lambda: spec_files.load(folder, settings.environ), said)
     if not folder.is_dir():
         return said
-    suite = _tried(lambda: suite_from(spec_files.read(folder / "suite.yaml", settings.environ), folder=folder), said)
+    suite = _tried(lambda: load_suite(folder, settings.environ), said)
     if spec is not None and suite is not None:
         said += _strangers(spec, suite)
     said += problems_of_code(folder / "train.py")
@@ -67,8 +68,8 @@ def _strangers(spec: Spec, suite: Suite) -> Iterator[str]:
         for column in expectation.columns:
             if column not in known:
                 yield (
-                    f"suite.yaml:{expectation.line}: {column} is no column of {spec.model}: it is neither feature, "
-                    "target nor entity; add it to other_columns if the source has it"
+                    f"{expectation.file}:{expectation.line}: {column} is no column of {spec.model}: it is neither "
+                    "feature, target nor entity; add it to other_columns if the source has it"
                 )
 
 

@@ -1,23 +1,29 @@
 """What must be true of a partition before anybody learns from it: what the spec says of it, then the author's suite."""
 
-from flightworthy.expectations.checking import Checked, Instruments, StoredRows, Validator, check_expectations
+from flightworthy.expectations import suite_json
+from flightworthy.expectations.checking import Checked, check_expectations
 from flightworthy.expectations.comparing import Asked, Counts, PartitionCounter, Times, asked_of, compare, times_of
+from flightworthy.expectations.instruments import Instruments, StoredRows, Validator
 from flightworthy.expectations.standing import standing_expectations
 from flightworthy.expectations.suite import (
     COMPARISONS,
     EXPECTATIONS,
+    ROW_EXPECTATIONS,
     Comparison,
     Engine,
     Expectation,
     FailedExpectation,
+    OnRows,
     Suite,
     SuiteResult,
-    suite_from,
 )
+from flightworthy.expectations.suite_reading import NOTHING, suite_from
 
 __all__ = [
     "COMPARISONS",
     "EXPECTATIONS",
+    "NOTHING",
+    "ROW_EXPECTATIONS",
     "Asked",
     "Checked",
     "Comparison",
@@ -26,6 +32,7 @@ __all__ = [
     "Expectation",
     "FailedExpectation",
     "Instruments",
+    "OnRows",
     "PartitionCounter",
     "StoredRows",
     "Suite",
@@ -37,5 +44,6 @@ __all__ = [
     "compare",
     "standing_expectations",
     "suite_from",
+    "suite_json",
     "times_of",
 ]

@@ -3,70 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
 
-from flightworthy.dataset import DatasetVersion, PartitionVersion, Quarantined
-from flightworthy.expectations.comparing import PartitionCounter, asked_of, compare, times_of
+from flightworthy.dataset import DatasetVersion, PartitionVersion
+from flightworthy.expectations.comparing import asked_of, compare, times_of
+from flightworthy.expectations.instruments import CheckedStore, Instruments
+from flightworthy.expectations.parting import asking, refused_rows, too_few
 from flightworthy.expectations.standing import standing_expectations
-from flightworthy.expectations.suite import Engine, Expectation, Suite, SuiteResult
+from flightworthy.expectations.suite import Expectation, Suite, SuiteResult
+from flightworthy.quarantine import Quarantined, freezing
 from flightworthy.spec import Spec
 
-__all__ = ["Checked", "Instruments", "StoredRows", "Validator", "check_expectations"]
-
-
-class StoredRows(Protocol):
-    """A partition's rows where they lie."""
-
-    @property
-    def files(self) -> Sequence[Any]:
-        """Paths of the Parquet files that hold them."""
-
-    @property
-    def columns(self) -> Sequence[str]: ...
-
-    def frame(self) -> Any:
-        """All of them in memory, for an engine that has to."""
-
-
-class Validator(Protocol):
-    """Whoever runs expectations."""
-
-    def validate(
-        self,
-        rows: StoredRows,
-        expectations: Sequence[Expectation],
-        *,
-        engine: Engine,
-        model: str,
-        key: str,
-        now: datetime,
-    ) -> SuiteResult:
-        """Check every expectation on the rows; what cannot be evaluated (a column is gone) has failed."""
-
-
-class CheckedStore(Protocol):
-    """What checking needs of a `flightworthy.dataset.DatasetStore`."""
-
-    def rows(self, partition: PartitionVersion) -> StoredRows: ...
-
-    def distinct(self, version: DatasetVersion, column: str) -> Sequence[Any]: ...
-
-    def quarantined(self, model: str) -> Sequence[Quarantined]: ...
-
-    def has_passed(self, partition: PartitionVersion) -> bool: ...
-
-    def mark_passed(self, partition: PartitionVersion, *, suite: str, now: datetime) -> None: ...
-
-    def quarantine(
-        self, partition: PartitionVersion, *, reason: str, objections: Sequence[str], now: datetime
-    ) -> Quarantined: ...
-
-    def record(self, version: DatasetVersion) -> None: ...
-
-    def settle(self, version: DatasetVersion, left: DatasetVersion) -> None:
-        """Whoever asked and got ``version`` gets from now on what its check ``left`` of it. Idempotent."""
+__all__ = ["Checked", "check_expectations"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,18 +25,22 @@ class Checked:
     version: DatasetVersion
     """The window without what was refused: train on this one."""
     results: tuple[SuiteResult, ...]
-    """One per partition that was checked now, in time order."""
+    """One per partition that was checked now, in time order; of what went on, where rows were set aside."""
     quarantined: tuple[Quarantined, ...]
-
+    """Partitions of the window that were refused, now or before."""
+    parted: tuple[Quarantined, ...]
+    """Rows that were set aside now; the rest of their partition is in ``version``."""
+    frozen: tuple[Quarantined, ...]
+    """Older partitions of the window that wait whole, so that nothing may be learnt from the rest of it either."""
     one_class: str | None
     """Why the whole window teaches nothing, if all its labels are the same; a single partition may well be so."""
 
     @property
     def objections(self) -> tuple[str, ...]:
-        """Why the run must end here. An older partition that was refused is only left out."""
-        return tuple(
-            each for refused in self.quarantined if refused.key == self.version.as_of for each in refused.objections
-        ) + ((self.one_class,) if self.one_class else ())
+        """Why the run must end here."""
+        own = (each for refused in self.quarantined if refused.key == self.version.as_of for each in refused.objections)
+        older = (each.told for each in self.frozen)
+        return (*own, *older, *((self.one_class,) if self.one_class else ()))
 
     @property
     def result(self) -> SuiteResult | None:
@@ -95,43 +48,30 @@ class Checked:
         return next((each for each in self.results if each.key == self.version.as_of), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instruments:
-    """Who looks at rows: one partition's, and several beside each other."""
-
-    validator: Validator
-    counter: PartitionCounter
-
-
 def check_expectations(
     store: CheckedStore, instruments: Instruments, *, version: DatasetVersion, spec: Spec, suite: Suite, now: datetime
 ) -> Checked:
     """Check every partition of ``version`` that no suite has passed yet; refused ones go to quarantine.
 
-    Run again after a crash it does what was left to do.
+    Where the suite says so, only their refused rows do. Run again after a crash it does what was left to do.
     """
     check = _Check(store=store, instruments=instruments, spec=spec, suite=suite, now=now)
-    results, quarantined = [], []
-    passed: list[PartitionVersion] = []
     held = {(each.key, each.digest): each for each in store.quarantined(version.model)}
     for partition in version.partitions:
-        if (partition.key, partition.digest) in held:
+        known = held.get((partition.key, partition.digest))
+        if known is not None and known.is_whole:
             # A run that died after its quarantine: the answer is the same as it was then.
-            quarantined.append(held[partition.key, partition.digest])
-            continue
-        if not store.has_passed(partition):
-            result = check.result(partition, passed)
-            results.append(result)
-            if not result.passed:
-                quarantined.append(_refuse(store, partition, result, now))
-                continue
-            store.mark_passed(partition, suite=suite.digest, now=now)
-        passed.append(partition)
-    left = _left(store, version, quarantined)
+            check.quarantined.append(known)
+        else:
+            check.look(partition if known is None else store.go_on(known, now=now))
+    refused = freezing(store.refused(version.model), version, window=spec.dataset.window)
+    left = _left(store, version, check.passed)
     checked = Checked(
         version=left,
-        results=tuple(results),
-        quarantined=tuple(quarantined),
+        results=tuple(check.results),
+        quarantined=tuple(check.quarantined),
+        parted=tuple(check.parted),
+        frozen=tuple(each for each in refused if each.key != version.as_of),
         one_class=_one_class(store, left, spec.target),
     )
     if not checked.objections:
@@ -146,34 +86,77 @@ class _Check:
     spec: Spec
     suite: Suite
     now: datetime
+    passed: list[PartitionVersion] = field(default_factory=list)
+    results: list[SuiteResult] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
+    parted: list[Quarantined] = field(default_factory=list)
 
-    def result(self, partition: PartitionVersion, before: Sequence[PartitionVersion]) -> SuiteResult:
+    def look(self, partition: PartitionVersion) -> None:
+        """Let it pass, set some of its rows aside, or put all of it into quarantine."""
+        if not self.store.has_passed(partition):
+            result = self._result(partition)
+            if not result.passed:
+                kept, result = self._part(partition, result)
+                if kept is None:
+                    self.results.append(result)
+                    self.quarantined.append(_refuse(self.store, partition, result, self.now))
+                    return
+                partition = kept
+            self.results.append(result)
+            self.store.mark_passed(partition, suite=self.suite.digest, now=self.now)
+        self.passed.append(partition)
+
+    @property
+    def _expectations(self) -> tuple[Expectation, ...]:
+        return (*standing_expectations(self.spec, self.suite), *self.suite.expectations)
+
+    def _result(self, partition: PartitionVersion) -> SuiteResult:
         """What the suite says of a partition and, if it is well formed, how it looks beside those before it."""
         result = self.instruments.validator.validate(
             self.store.rows(partition),
-            (*standing_expectations(self.spec, self.suite), *self.suite.expectations),
+            self._expectations,
             engine=self.suite.engine,
             model=partition.model,
             key=partition.key,
             now=self.now,
         )
         # A column that is gone cannot be counted; and what the suite refuses is refused.
-        return self._compared(partition, before, result) if result.passed and self.suite.comparisons else result
+        return self._compared(partition, result) if result.passed and self.suite.comparisons else result
 
-    def _compared(
-        self, partition: PartitionVersion, before: Sequence[PartitionVersion], result: SuiteResult
-    ) -> SuiteResult:
+    def _compared(self, partition: PartitionVersion, result: SuiteResult) -> SuiteResult:
         comparisons = self.suite.comparisons
-        reference = [file for each in before for file in self.store.rows(each).files]
+        reference = [file for each in self.passed for file in self.store.rows(each).files]
         asked = asked_of(self.spec, comparisons)
         counts = self.instruments.counter.count(self.store.rows(partition).files, reference, asked)
-        keys = [each.key for each in before]
+        keys = [each.key for each in self.passed]
         times = times_of(partition.key, keys, pattern=self.spec.source.partition, now=self.now)
         return replace(
             result,
             checked=result.checked + len(comparisons),
             failures=(*result.failures, *compare(counts, times, comparisons)),
         )
+
+    def _part(self, partition: PartitionVersion, result: SuiteResult) -> tuple[PartitionVersion | None, SuiteResult]:
+        """What goes on without the rows that are refused, with its own result; or None, with all that is objected."""
+        rows = self.store.rows(partition)
+        asked = asking(self._expectations, rows.columns)
+        if self.suite.keep_at_least is None or not asked:
+            return None, result
+        places = self.instruments.validator.pick(rows, asked, engine=self.suite.engine)
+        refused = refused_rows(asked, places, rows=partition.rows)
+        if not refused.places:
+            return None, result
+        if (why := too_few(refused, rows=partition.rows, keep_at_least=self.suite.keep_at_least)) is not None:
+            return None, replace(result, parting=why)
+        kept = self.store.part(partition, refused.places)
+        without = self._result(kept)
+        if not without.passed:
+            self.store.forget(kept)
+            why = f"without these {len(refused.places)} rows it fails too: {'; '.join(without.objections)}"
+            return None, replace(result, parting=why)
+        reason = f"{len(refused.places)} of {partition.rows} rows: {'; '.join(refused.objections)}"
+        self.parted.append(self.store.set_aside(partition, kept, refused, reason=reason, now=self.now))
+        return kept, without
 
 
 def _one_class(store: CheckedStore, version: DatasetVersion, target: str) -> str | None:
@@ -196,9 +179,19 @@ def _refuse(store: CheckedStore, partition: PartitionVersion, result: SuiteResul
     return store.quarantine(partition, reason=reason, objections=objections, now=now)
 
 
-def _left(store: CheckedStore, version: DatasetVersion, quarantined: Sequence[Quarantined]) -> DatasetVersion:
-    refused = {(each.key, each.digest) for each in quarantined}
-    kept = tuple(each for each in version.partitions if (each.key, each.digest) not in refused)
-    left = replace(version, partitions=kept)
+def _left(store: CheckedStore, version: DatasetVersion, passed: Sequence[PartitionVersion]) -> DatasetVersion:
+    """What is left of a version; where rows were set aside, others of a partition are unknown yet than of the whole."""
+    cutoff = version.cutoff
+    if cutoff is not None:
+        asked = {each.digest for each in version.partitions}
+        counts = {
+            each.digest: cutoff.unknown.get(each.digest, 0)
+            if each.digest in asked
+            else store.unknown_rows(each, cutoff.known_since, by=cutoff.by)
+            for each in passed
+        }
+        unknown = {digest: count for digest, count in counts.items() if count}
+        cutoff = replace(cutoff, unknown=unknown) if unknown else None
+    left = replace(version, partitions=tuple(passed), cutoff=cutoff)
     store.record(left)
     return left

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from flightworthy.expectations.suite import CRITICAL, Expectation, Suite
+from flightworthy.expectations.suite import CRITICAL, ROW_EXPECTATIONS, Expectation, Suite
 from flightworthy.spec import Feature, Spec
 
 __all__ = ["standing_expectations"]
@@ -26,6 +26,17 @@ _TYPES: Final = {
 
 def standing_expectations(spec: Spec, suite: Suite) -> tuple[Expectation, ...]:
     """What the spec says of every partition; all of it critical but that both classes are there."""
+    return tuple(
+        replace(each, on_rows=suite.out_of_spec) if _is_of_rows(each) else each for each in _standing(spec, suite)
+    )
+
+
+def _is_of_rows(expectation: Expectation) -> bool:
+    """A column in which everything is missing is no matter of single rows."""
+    return expectation.type in ROW_EXPECTATIONS and "mostly" not in expectation.kwargs
+
+
+def _standing(spec: Spec, suite: Suite) -> tuple[Expectation, ...]:
     return (
         _expect("table_columns_to_match_set", column_set=list(_columns(spec, suite)), exact_match=True),
         _expect("table_row_count_to_be_between", min_value=suite.minimum_rows, max_value=suite.maximum_rows),

@@ -1,51 +1,38 @@
-"""Suites: what suite.yaml says, and what became of it on one partition.
-
-The file has the form of Great Expectations' own suites, in YAML::
-
-    engine: duckdb                              # or pandas, which holds all rows in memory
-    rows: {minimum: 20, maximum: 5000}          # of one partition; at least one row unless it says otherwise
-    comparisons: {slice_label_rate: {severity: critical, slices: [region]}, leak: null}
-    other_columns: [Year, Month]                # in the source, but neither feature, target nor entity
-    expectations:
-      - type: expect_column_values_to_be_between
-        kwargs: {column: age, min_value: 16}
-        severity: warning                       # reported; without it (critical) the partition is refused
-"""
+"""Suites: one checkable statement about data, a named set of them, and what became of it on one partition."""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Final, Literal, get_args
-
-from flightworthy.spec.reading import spec_error
-from flightworthy.spec.written import At, Problem, Written
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 __all__ = [
     "COMPARISONS",
+    "CRITICAL",
     "EXPECTATIONS",
+    "ROW_EXPECTATIONS",
+    "SEVERITIES",
     "Comparison",
     "Engine",
     "Expectation",
     "FailedExpectation",
+    "OnRows",
     "Suite",
     "SuiteResult",
-    "suite_from",
+    "unknown_type",
 ]
 
 Engine = Literal["duckdb", "pandas"]
 """Who counts. The same suite gives the same verdict on both."""
 
+OnRows = Literal["refuse", "quarantine"]
+"""``refuse``: the partition is refused as a whole. ``quarantine``: these rows are, and the rest of it goes on."""
+
 CRITICAL: Final = "critical"
-_COLUMNS: Final = {"slice_label_rate": "slices", "distribution": "apart", "leak": "apart"}
-"""Which comparisons take a list of columns, and under which name."""
-_SEVERITIES = (CRITICAL, "warning", "info")
-_SECTIONS = ("engine", "rows", "comparisons", "other_columns", "expectations")
-_KEYS = ("type", "kwargs", "severity", "meta")
+SEVERITIES: Final = (CRITICAL, "warning", "info")
 
 _OF_COLUMN = (
     "distinct_values_to_be_in_set distinct_values_to_contain_set distinct_values_to_equal_set "
@@ -70,6 +57,19 @@ EXPECTATIONS: Final = frozenset(
     [f"expect_column_{name}" for name in _OF_COLUMN.split()] + [f"expect_{name}" for name in _OF_TABLE.split()]
 )
 """Those of Great Expectations that work on a partition; the others ask a database, or fail in 1.24 on any rows."""
+
+_OF_ROWS = (
+    "column_pair_values_a_to_be_greater_than_b column_pair_values_to_be_equal column_pair_values_to_be_in_set "
+    "column_value_lengths_to_be_between column_value_lengths_to_equal column_values_to_be_between "
+    "column_values_to_be_dateutil_parseable column_values_to_be_in_set column_values_to_be_json_parseable "
+    "column_values_to_be_null column_values_to_be_unique column_values_to_match_json_schema "
+    "column_values_to_match_regex column_values_to_match_regex_list column_values_to_match_strftime_format "
+    "column_values_to_not_be_in_set column_values_to_not_be_null column_values_to_not_match_regex "
+    "column_values_to_not_match_regex_list compound_columns_to_be_unique multicolumn_sum_to_equal "
+    "multicolumn_values_to_be_equal select_column_values_to_be_unique_within_record"
+)
+ROW_EXPECTATIONS: Final = frozenset(f"expect_{name}" for name in _OF_ROWS.split())
+"""Those about single rows: without the rows that do not meet it, each is met."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +110,11 @@ class Expectation:
     severity: str
     meta: Mapping[str, Any]
     line: int | None
-    """Where in suite.yaml it stands; None for what follows from the spec."""
+    """Where in its file it stands; None for what follows from the spec."""
+    file: str = "suite.yaml"
+    """Where that is."""
+    on_rows: OnRows = "refuse"
+    """What becomes of the rows that do not meet it, where it is one about single rows."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -131,15 +135,20 @@ class Suite:
     comparisons: Mapping[str, Comparison]
     """By name; what is not there is not looked at."""
     expectations: tuple[Expectation, ...]
+    keep_at_least: float | None = None
+    """The share of a partition's rows, 0 to 1, below which it is refused as a whole; None: no row waits alone."""
+    out_of_spec: OnRows = "refuse"
+    """What becomes of rows with a value that model.yaml does not allow."""
 
     @property
     def digest(self) -> str:
         """sha256 of what the suite says, whatever its comments and layout."""
-        said = [[each.type, each.kwargs, each.severity] for each in self.expectations]
+        said = [[each.type, each.kwargs, each.severity, each.on_rows] for each in self.expectations]
         compared = [
             [name, each.severity, each.at_most, each.columns] for name, each in sorted(self.comparisons.items())
         ]
-        whole = [self.minimum_rows, self.maximum_rows, self.other_columns, compared, said]
+        rows = [self.minimum_rows, self.maximum_rows, self.keep_at_least, self.out_of_spec]
+        whole = [rows, self.other_columns, compared, said]
         return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -169,12 +178,15 @@ class SuiteResult:
     failures: tuple[FailedExpectation, ...]
     docs: str | None
     """The Data Docs page of this result, relative to the reports folder; None if it could not be written."""
+    parting: str | None = None
+    """Why not even some of its rows could go on, where single rows would have been set aside."""
 
     @property
     def objections(self) -> tuple[str, ...]:
         """Every reason to refuse the partition. Nothing checked is a reason."""
         critical = tuple(each.told for each in self.failures if each.severity == CRITICAL)
-        return critical if self.checked else ("no expectation was checked", *critical)
+        also = (self.parting,) if self.parting else ()
+        return (*critical, *also) if self.checked else ("no expectation was checked", *critical, *also)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -186,122 +198,8 @@ class SuiteResult:
         return not self.objections
 
 
-def suite_from(written: Written, *, folder: Path) -> Suite:
-    """Make a suite of a file that was read; raises `SpecError` with the line of everything that is wrong."""
-    problems = [*written.problems, *_problems(written)]
-    if problems:
-        raise spec_error(written.file, problems, folder=folder)
-    rows = written.values.get("rows") or {}
-    return Suite(
-        engine=written.values.get("engine", "duckdb"),
-        minimum_rows=rows.get("minimum", 1),
-        maximum_rows=rows.get("maximum"),
-        other_columns=tuple(written.values.get("other_columns") or ()),
-        comparisons=dict(_comparisons(written.values.get("comparisons") or {})),
-        expectations=tuple(
-            Expectation(
-                type=said["type"],
-                kwargs=said["kwargs"],
-                severity=said.get("severity", CRITICAL),
-                meta=said.get("meta", {}),
-                line=written.line(("expectations", place)),
-            )
-            for place, said in enumerate(written.values["expectations"])
-        ),
-    )
-
-
-def _comparisons(written: Mapping[str, Any]) -> Iterator[tuple[str, Comparison]]:
-    for name, usual in COMPARISONS.items():
-        said = written.get(name, {})
-        if said is not None:
-            columns = said.get(_COLUMNS.get(name, ""))
-            given = {key: said[key] for key in ("severity", "at_most") if key in said}
-            yield name, replace(usual, **given, columns=None if columns is None else tuple(columns))
-
-
-def _problems(written: Written) -> Iterator[Problem]:
-    if not isinstance(written.values, Mapping) or not isinstance(written.values.get("expectations"), list):
-        message = "must have a list of expectations; an empty one, [], adds nothing to the spec's own"
-        yield written.problem((), message, show=False)
-        return
-    for key in written.values:
-        if key not in _SECTIONS:
-            yield written.problem((key,), f"unknown key; known are {', '.join(_SECTIONS)}", show=False)
-    if written.values.get("engine", "duckdb") not in get_args(Engine):
-        yield written.problem(("engine",), f"must be {' or '.join(get_args(Engine))}")
-    yield from _problems_of_rows(written, written.values.get("rows") or {})
-    others = written.values.get("other_columns") or []
-    if not isinstance(others, list) or not all(isinstance(name, str) for name in others):
-        yield written.problem(("other_columns",), "must be a list of column names")
-    yield from _problems_of_comparisons(written, written.values.get("comparisons") or {})
-    for place, said in enumerate(written.values["expectations"]):
-        yield from _problems_of_expectation(written, ("expectations", place), said)
-
-
-def _problems_of_rows(written: Written, rows: Any) -> Iterator[Problem]:
-    if not isinstance(rows, Mapping):
-        yield written.problem(("rows",), "must be {minimum: …, maximum: …}")
-        return
-    for name, bound in rows.items():
-        if name not in {"minimum", "maximum"}:
-            yield written.problem(("rows", name), "unknown key; known are minimum, maximum", show=False)
-        elif type(bound) is not int or bound < 1:
-            # Zero rows would pass every expectation there is.
-            yield written.problem(("rows", name), "must be a whole number, 1 or more")
-    if not all(type(bound) is int for bound in rows.values()):
-        return
-    if "maximum" in rows and rows["maximum"] < rows.get("minimum", 1):
-        yield written.problem(("rows", "maximum"), "must not be below the minimum: nothing would pass")
-
-
-def _problems_of_comparisons(written: Written, comparisons: Any) -> Iterator[Problem]:
-    if not isinstance(comparisons, Mapping):
-        yield written.problem(("comparisons",), f"must be a mapping of {', '.join(COMPARISONS)}")
-        return
-    for name, said in comparisons.items():
-        at = ("comparisons", name)
-        if name not in COMPARISONS:
-            yield written.problem(at, f"unknown comparison; known are {', '.join(COMPARISONS)}", show=False)
-        elif said is not None and not isinstance(said, Mapping):
-            yield written.problem(at, "must be {severity: …, at_most: …}, or null to leave it out")
-        elif said is not None:
-            yield from _problems_of_comparison(written, at, said)
-
-
-def _problems_of_comparison(written: Written, at: At, said: Mapping[str, Any]) -> Iterator[Problem]:
-    lists = _COLUMNS.get(str(at[-1]))
-    known = ("severity", "at_most", *([lists] if lists else ()))
-    for key, value in said.items():
-        if key not in known:
-            yield written.problem((*at, key), f"unknown key; known are {', '.join(known)}", show=False)
-        elif key == "severity" and value not in _SEVERITIES:
-            yield written.problem((*at, key), f"must be one of {', '.join(_SEVERITIES)}")
-        elif key == "at_most" and (type(value) not in {int, float} or not value >= 0):
-            yield written.problem((*at, key), "must be a number, 0 or more")
-        elif key == lists and (not isinstance(value, list) or not all(isinstance(each, str) for each in value)):
-            yield written.problem((*at, key), "must be a list of column names")
-
-
-def _problems_of_expectation(written: Written, at: At, said: Any) -> Iterator[Problem]:
-    if not isinstance(said, Mapping):
-        yield written.problem(at, "must be {type: …, kwargs: …}")
-        return
-    for key in said:
-        if key not in _KEYS:
-            yield written.problem((*at, key), f"unknown key; known are {', '.join(_KEYS)}", show=False)
-    kind = said.get("type")
-    if kind not in EXPECTATIONS:
-        yield written.problem((*at, "type"), _unknown_type(kind))
-    if not isinstance(said.get("kwargs"), Mapping):
-        yield written.problem((*at, "kwargs"), "must be a mapping, like {column: age, min_value: 0}")
-    if said.get("severity", CRITICAL) not in _SEVERITIES:
-        yield written.problem((*at, "severity"), f"must be one of {', '.join(_SEVERITIES)}")
-    if not isinstance(said.get("meta", {}), Mapping):
-        yield written.problem((*at, "meta"), "must be a mapping")
-
-
-def _unknown_type(kind: Any) -> str:
+def unknown_type(kind: object) -> str:
+    """What is said of a type that is not one of `EXPECTATIONS`."""
     close = difflib.get_close_matches(str(kind), EXPECTATIONS, n=1, cutoff=0.6)
     if kind is None:
         return "is missing"

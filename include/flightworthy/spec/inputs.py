@@ -7,17 +7,18 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from flightworthy.errors import SpecError
 from flightworthy.known import KnownSince as Known
 from flightworthy.partition import PLACEHOLDER, check_pattern, folder_of
-from flightworthy.spec.quantities import ColumnNames, Cron, Instant, Share
+from flightworthy.spec.quantities import ColumnNames, Cron, Instant, Share, sequence_of
 from flightworthy.spec.section import Section, problem, problems
 
 __all__ = ["Complete", "Dataset", "EventTime", "Feature", "KnownSince", "Schedule", "Source"]
 
 _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
+_SQL = "sql"
 _FILE_NAME = re.compile(r"(?!\.\.)[A-Za-z0-9_.=-]+")
 _FORMAT = re.compile(r"\.(csv|jsonl|ndjson|parquet)(\.(gz|bz2|xz|zst|zip))?$|\.zip$")
 _PATH_SAFE = re.compile(r"(?!\.)(?:%[A-Za-z]|[A-Za-z0-9_.=-])+")
@@ -59,8 +60,8 @@ class EventTime(Section):
 
     columns: Annotated[ColumnNames, Field(min_length=1)]
     """Columns whose values, joined by a blank, are the time."""
-    format: str
-    """How that time is written, as ``strptime`` reads it."""
+    format: str | None = None
+    """How that time is written, as ``strptime`` reads it; in a file it has to be said."""
 
 
 class KnownSince(Section):
@@ -117,8 +118,14 @@ class Source(Section):
     partition: str
     """The partition key of a data interval: its start, as ``strftime`` writes it."""
     conn_id: Annotated[str, Field(min_length=1)] | None = None
-    """The Airflow connection whose file system it is in; None: the one that the URL and the environment name."""
-    missing: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """The Airflow connection of its file system or database; None: the file system that URL and environment name."""
+    table: Annotated[str, Field(min_length=1)] | None = None
+    """Where ``uri`` is ``sql``: the table, with its schema before a dot."""
+    query: Annotated[str, Field(min_length=1)] | None = None
+    """Where ``uri`` is ``sql``: a SELECT instead of a table."""
+    member: Annotated[str, Field(min_length=1)] | None = None
+    """Which file of a .zip that holds several; ``*`` stands for any part of a name."""
+    missing: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(sequence_of)] = ()
     """Texts that stand for a missing value, beside the empty cell."""
     event_time: EventTime | None = None
     """Present where one file holds all partitions; then ``uri`` has no ``{partition}``."""
@@ -128,6 +135,16 @@ class Source(Section):
     """Present where rows become known after their partition, or one by one; a run learns from none before."""
 
     @property
+    def is_sql(self) -> bool:
+        """Whether partitions are rows of a database."""
+        return self.uri == _SQL
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a new partition can be told without reading what is in it."""
+        return self.event_time is None or self.is_sql
+
+    @property
     def rows_known_since(self) -> Known | None:
         """``known_since`` as the domain takes it."""
         said = self.known_since
@@ -135,14 +152,42 @@ class Source(Section):
 
     @model_validator(mode="after")
     def _name_the_partition(self) -> Source:
-        found = [(("uri",), sentence) for sentence in _about_uri(self.uri, picked=self.event_time is not None)]
+        found: list[tuple[tuple[str | int, ...], str]] = list(_about_sql(self) if self.is_sql else _about_file(self))
         if sentence := _about_pattern(self.partition):
             found.append((("partition",), sentence))
-        if sentence := _about_complete(self.uri, self.complete, picked=self.event_time is not None):
-            found.append((("complete",), sentence))
         if found:
             raise problems(found)
         return self
+
+
+def _about_sql(source: Source) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if source.conn_id is None:
+        yield ("conn_id",), "must name the Airflow connection of the database"
+    if (source.table is None) == (source.query is None):
+        yield ("table",), "or query must say which rows, and not both"
+    if source.event_time is None or len(source.event_time.columns) != 1 or source.event_time.format is not None:
+        yield ("event_time",), "must name one column, of dates or instants; written as text it must be ISO 8601"
+    if source.complete.named is not None:
+        yield ("complete",), "must be settled, since a table has no files"
+    if source.member is not None:
+        yield ("member",), "is for a uri that ends in .zip"
+    if source.missing:
+        yield ("missing",), "is for files; in a database NULL is missing, or write CASE in a query"
+
+
+def _about_file(source: Source) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    picked = source.event_time is not None
+    for sentence in _about_uri(source.uri, picked=picked):
+        yield ("uri",), sentence
+    if source.member is not None and not source.uri.endswith(".zip"):
+        yield ("member",), "is for a uri that ends in .zip"
+    if why := _about_complete(source.uri, source.complete, picked=picked):
+        yield ("complete",), why
+    if source.event_time is not None and source.event_time.format is None:
+        yield ("event_time",), "format must say how the time is written, like %Y-%m-%d"
+    for name in ("table", "query"):
+        if getattr(source, name) is not None:
+            yield (name,), f"is for a database; then uri is {_SQL}"
 
 
 def _about_uri(uri: str, *, picked: bool) -> Iterator[str]:
@@ -155,7 +200,7 @@ def _about_uri(uri: str, *, picked: bool) -> Iterator[str]:
     if not _FORMAT.search(uri):
         yield (
             "must end in .csv, .jsonl, .ndjson or .parquet, which may be packed as .gz, .bz2, .xz, .zst or .zip; "
-            "or in .zip alone"
+            "or in .zip alone. For a database it is sql"
         )
 
 

@@ -93,6 +93,14 @@ class Spec(Section):
         canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
+    @property
+    def column_types(self) -> dict[str, str]:
+        """What each column is read as: number, integer, category or boolean. The target is what ``positive`` is."""
+        target = {bool: "boolean", int: "integer", str: "category"}[type(self.positive)]
+        # As it is written: 01.10 is no number.
+        times = dict.fromkeys(self.source.known_since.columns if self.source.known_since else (), "category")
+        return {**times, **{name: feature.type for name, feature in self.features.items()}, self.target: target}
+
     @model_validator(mode="after")
     def _agree(self) -> Spec:
         found = [

@@ -41,7 +41,7 @@ _COUNTS: Final = (
     "number_emergency", "number_inpatient", "number_diagnoses",
 )  # fmt: skip
 _KEPT: Final = (
-    "race", "gender", "payer_code", "medical_specialty", "max_glu_serum", "A1Cresult", "metformin", "glipizide",
+    "race", "gender", "medical_specialty", "max_glu_serum", "A1Cresult", "metformin", "glipizide",
     "glyburide", "pioglitazone", "rosiglitazone", "insulin", "change", "diabetesMed",
 )  # fmt: skip
 _CHAPTERS: Final = (

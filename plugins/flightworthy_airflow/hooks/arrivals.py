@@ -70,7 +70,6 @@ class _Model:
     """What the watcher keeps in mind of one model between two looks; all of it can be found again."""
 
     spec: Spec
-    mark: tuple[int, int]
     known: Mapping[str, str] | None = None
     before: tuple[SourceFile, ...] = ()
     wholeness: Wholeness | None = None
@@ -86,12 +85,13 @@ class Watch:
 
     hook: FlightworthyHook
     _models: dict[str, _Model] = field(default_factory=dict)
+    _marks: dict[str, tuple[int, int]] = field(default_factory=dict)
     _store: SqlArrivals | None = None
 
     @property
     def store(self) -> SqlArrivals:
         if self._store is None:
-            self._store = self.hook.arrivals()
+            raise RuntimeError("ask for the models first: that opens the database, once for all who look")
         return self._store
 
     def close(self) -> None:
@@ -103,25 +103,40 @@ class Watch:
 
         A model.yaml is read again when it changed; one that cannot be read is named once and leaves the others alone.
         """
+        if self._store is None:
+            self._store = self.hook.arrivals()
         found = {path.parent.name: path for path in self.hook.places.models.glob("[!._]*/model.yaml")}
         for model, path in found.items():
             status = path.stat()
             mark = (status.st_mtime_ns, status.st_size)
-            if model in self._models and self._models[model].mark == mark:
-                continue
-            try:
-                self._models[model] = _Model(spec=self.hook.spec(model), mark=mark)
-            except SpecError as refused:
-                log.warning("not_watched model=%s reason=%s", model, refused)
-                self._models.pop(model, None)
-        for gone in self._models.keys() - found.keys():
-            del self._models[gone]
-        return tuple(model for model, kept in self._models.items() if kept.spec.source.event_time is None)
+            if self._marks.get(model) != mark:
+                self._marks[model] = mark
+                self._read(model)
+        for gone in self._marks.keys() - found.keys():
+            del self._marks[gone]
+            self._models.pop(gone, None)
+        return tuple(model for model, kept in self._models.items() if kept.spec.source.is_watched)
+
+    def _read(self, model: str) -> None:
+        try:
+            self._models[model] = _Model(spec=self.hook.spec(model))
+        except SpecError as refused:
+            log.warning("not_watched model=%s reason=%s", model, refused)
+            self._models.pop(model, None)
 
     def look(self, model: str) -> None:
         """Note what has arrived since the last look. What a look saw and could not note is seen by the next."""
         kept = self._models[model]
+        try:
+            self._look(kept)
+        except Unavailable:
+            # Its connection may have changed; the next look asks for it again.
+            kept.wholeness = None
+            raise
+
+    def _look(self, kept: _Model) -> None:
         spec = kept.spec
+        model = spec.model
         if kept.known is None:
             kept.known = self.store.known(model)
         files = listing(spec.source)
@@ -166,7 +181,7 @@ class Watch:
         asked: dict[str, Any] = {"new_data": spec.schedule.new_data, "now": self.hook.now()}
         found = due(waiting, **asked, is_busy=False)
         # Airflow is only asked where an announcement seems to be lost.
-        if found is not None and all(each.announced_at is not None for each in waiting if each.key == found.partition):
+        if found is not None and any(each.announced_at is not None for each in waiting):
             return due(waiting, **asked, is_busy=airflow_runs.is_busy(f"{spec.model}.deploy"))
         return found
 

@@ -11,6 +11,7 @@ from flightworthy_airflow.hooks.workshop import lineage_of
 
 if TYPE_CHECKING:
     from flightworthy.backtest import Point
+    from flightworthy.known import Ask
     from flightworthy.spec import Spec
     from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
     from flightworthy_airflow.hooks.mlflow import MlflowHook
@@ -20,25 +21,25 @@ if TYPE_CHECKING:
 __all__ = ["backtest_page", "done_before", "keep_point", "work_key"]
 
 
-def done_before(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, key: str, run: Run) -> Point | None:
+def done_before(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, ask: Ask, run: Run) -> Point | None:
     """The point of this interval, if what would be done is what was done, and its version still stands.
 
-    The data of a past interval is what was known then, so its first answer stands: the source is not read again.
+    What was known at an interval's end does not change, so the answer that the ask got before stands, unless somebody
+    was erased from it: the source is not read.
     """
     from flightworthy_airflow.references import DatasetReference
 
-    for point in reversed(hook.backtests().points(spec.model, key)):
-        dataset = DatasetReference(
-            model=spec.model,
-            partition=key,
-            partition_digest="",
-            dataset_digest=point.measured.dataset_digest,
-            rows=0,
-            intent=run.intent,
-        )
-        if point.measured.work == work_key(hook, spec, dataset, run):
-            return point if mlflow.presence().has(spec.model, point.version) else None
-    return None
+    key = ask.key or ""
+    points = hook.backtests().points(spec.model, key)
+    known = hook.datasets().answered(ask, key) if points else None
+    if known is None:
+        return None
+    dataset = DatasetReference(
+        model=spec.model, partition=key, partition_digest="", dataset_digest=known.digest, rows=0, intent=run.intent
+    )
+    work = work_key(hook, spec, dataset, run)
+    done = next((point for point in reversed(points) if point.measured.work == work), None)
+    return done if done is not None and mlflow.presence().has(spec.model, done.version) else None
 
 
 def keep_point(hook: FlightworthyHook, model: str, version: int, measured: Mapping[str, Any]) -> str:

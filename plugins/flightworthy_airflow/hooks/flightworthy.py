@@ -159,12 +159,10 @@ class FlightworthyHook(BaseHook):
         return load(self.places.models / model, os.environ)
 
     def suite(self, model: str) -> Suite:
-        """The model's own expectations, from suite.yaml. Raises SpecError."""
-        from flightworthy.adapters.spec_files import read
-        from flightworthy.expectations import suite_from
+        """The model's own expectations, from suite.yaml and suite.json. Raises SpecError."""
+        from flightworthy.adapters.spec_files.suites import load_suite
 
-        folder = self.places.models / model
-        return suite_from(read(folder / "suite.yaml", os.environ), folder=folder)
+        return load_suite(self.places.models / model, os.environ)
 
     def instruments(self) -> Instruments:
         """Great Expectations, with its Data Docs among the reports; and who counts partitions to compare them."""

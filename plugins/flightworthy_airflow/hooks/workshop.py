@@ -102,9 +102,14 @@ def reviewed(
 
 
 def _splits(hook: FlightworthyHook, spec: Spec, dataset: DatasetReference):  # type: ignore[no-untyped-def]
+    from flightworthy.quarantine import refuse_frozen
+
     store = hook.datasets()
+    version = store.version(dataset.model, dataset.dataset_digest)
+    # Somebody may have refused a partition since the check.
+    refuse_frozen(store, version, window=spec.dataset.window)
     return store.splits(
-        store.version(dataset.model, dataset.dataset_digest),
+        version,
         entity=spec.entity,
         holdout=spec.dataset.holdout,
         validation=spec.dataset.validation,

@@ -20,8 +20,9 @@ __all__ = ["CheckExpectationsOperator"]
 class CheckExpectationsOperator(BaseOperator):
     """Runs the model's Great Expectations suite on every partition that no suite has passed yet.
 
-    What is refused goes to quarantine. Is it the run's own partition, the task fails with every objection; an older one
-    is left out of the dataset version that this task returns.
+    What is refused goes to quarantine: single rows where the suite says so, else the partition, and then the task fails
+    with every objection. So it does while an older partition of the window waits there: until that is mended, taken
+    back in or given up, nobody learns from a window that holds it.
 
     :param model: the model's name
     :param dataset: the output of ``ingest``
@@ -42,6 +43,7 @@ class CheckExpectationsOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         from flightworthy.errors import PartitionRefused
         from flightworthy.expectations import check_expectations
+        from flightworthy.quarantine import frozen
 
         hook = FlightworthyHook(self.conn_id)
         with refusals_fail():
@@ -61,10 +63,14 @@ class CheckExpectationsOperator(BaseOperator):
                     self.log.warning("partition %s: %s", result.key, warning)
             docs = checked.result or (checked.results[-1] if checked.results else None)
             self.report_path = docs.docs if docs else None
+            for parted in checked.parted:
+                self.log.warning("quarantined rows partition=%s: %s", parted.key, parted.reason)
             for refused in checked.quarantined:
                 self.log.error("quarantined partition=%s digest=%s", refused.key, refused.digest)
                 for objection in refused.objections:
                     self.log.error("objection: %s", objection)
+            if checked.frozen and not any(each.key == dataset.partition for each in checked.quarantined):
+                raise frozen(checked.version, checked.frozen)
             if checked.objections:
                 raise PartitionRefused(
                     f"Partition {dataset.partition} of {self.model} was refused: {'; '.join(checked.objections)}. "
@@ -73,4 +79,6 @@ class CheckExpectationsOperator(BaseOperator):
                     partition=dataset.partition,
                     objections=list(checked.objections),
                 )
-        return pack(replace(dataset, dataset_digest=checked.version.digest, rows=checked.version.rows))
+        version = checked.version
+        own = dataset.partition_digest if version.partition is None else version.partition.digest
+        return pack(replace(dataset, partition_digest=own, dataset_digest=version.digest, rows=version.rows))

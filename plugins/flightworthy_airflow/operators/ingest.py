@@ -60,9 +60,9 @@ class IngestOperator(BaseOperator):
         with refusals_fail():
             spec = hook.spec(self.model)
             key = self._key(hook, spec, run)
-            if run.intent is Intent.BACKFILL and key is not None:
-                self._skip_if_done(hook, spec, key, run)
             ask = _ask(spec, key, run)
+            if run.intent is Intent.BACKFILL:
+                self._skip_if_done(hook, spec, ask, run)
             self.log.info(
                 "ingest model=%s intent=%s partition=%s as_of=%s",
                 self.model, run.intent, key or "newest", ask.as_of or "now",
@@ -116,15 +116,15 @@ class IngestOperator(BaseOperator):
             return key_of(run.interval_start, spec.source.partition)
         return run.partition
 
-    def _skip_if_done(self, hook: FlightworthyHook, spec: Spec, key: str, run: Run) -> None:
+    def _skip_if_done(self, hook: FlightworthyHook, spec: Spec, ask: Ask, run: Run) -> None:
         from flightworthy_airflow.hooks.backfills import backtest_page, done_before
 
-        done = done_before(hook, MlflowHook(self.mlflow_conn_id), spec, key, run)
+        done = done_before(hook, MlflowHook(self.mlflow_conn_id), spec, ask, run)
         if done is not None:
             self.report_path = backtest_page(hook, self.model)
             raise AirflowSkipException(
-                f"{key} of {self.model} was done: version {done.version} is what its data, this code, these parameters "
-                "and this lock give; nothing is trained, measured or registered again"
+                f"{ask.key} of {self.model} was done: version {done.version} is what its data, this code, these "
+                "parameters and this lock give; nothing is trained, measured or registered again"
             )
 
 

@@ -49,6 +49,7 @@ class PromoteOperator(BaseOperator):
         self.mlflow_conn_id = mlflow_conn_id
 
     def execute(self, context: Context) -> str:
+        from flightworthy.quarantine import refuse_frozen
         from flightworthy.release import Consent, outcome, propose
         from flightworthy_airflow.hooks.approvals import authors_of
         from flightworthy_airflow.hooks.releases import release_of
@@ -67,6 +68,9 @@ class PromoteOperator(BaseOperator):
             store = hook.releases()
             spec = hook.spec(self.model)
             release = release_of(hook, MlflowHook(self.mlflow_conn_id), spec, version.version)
+            datasets = hook.datasets()
+            learnt_from = datasets.version(self.model, release.bundle["dataset_digest"])
+            refuse_frozen(datasets, learnt_from, window=spec.dataset.window)
             row = propose(
                 store,
                 release,

@@ -21,6 +21,7 @@ class NewPartitionSensor(BaseSensorOperator):
     :param uri: the source, with ``{partition}`` where the key stands
     :param partition_format: how a key is written, as ``strftime`` writes it
     :param partition: the key (templated); by default that of the run's data interval
+    :param source_conn_id: the Airflow connection of the store it lies in, as ``source.conn_id``
     :param complete: how it is known that it is whole, as ``source.complete`` of a model.yaml
     """
 
@@ -33,6 +34,7 @@ class NewPartitionSensor(BaseSensorOperator):
         partition_format: str = "%Y-%m-%d",
         partition: str | None = None,
         complete: str | dict[str, str] = "settled",
+        source_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**documented(self, {"timeout": timedelta(days=1).total_seconds(), **kwargs}))
@@ -40,6 +42,7 @@ class NewPartitionSensor(BaseSensorOperator):
         self.partition_format = partition_format
         self.partition = partition
         self.complete = complete
+        self.source_conn_id = source_conn_id
 
     def execute(self, context: Context) -> None:
         from flightworthy.partition import key_of
@@ -52,7 +55,11 @@ class NewPartitionSensor(BaseSensorOperator):
             raise ValueError("this run has no data interval; tell the sensor which partition to wait for")
         self.defer(
             trigger=PartitionLandedTrigger(
-                uri=self.uri, partition_format=self.partition_format, partition=key, complete=self.complete
+                uri=self.uri,
+                partition_format=self.partition_format,
+                partition=key,
+                complete=self.complete,
+                source_conn_id=self.source_conn_id,
             ),
             method_name="conclude",
             timeout=timedelta(seconds=self.timeout),

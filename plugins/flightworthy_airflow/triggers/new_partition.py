@@ -15,6 +15,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 if TYPE_CHECKING:
     from flightworthy.arrival import Announcement
     from flightworthy_airflow.hooks.arrivals import Watch
+    from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 
 __all__ = ["NewPartitionTrigger"]
 
@@ -25,6 +26,9 @@ AT_ONCE: Final = 16
 """Sources that are looked into side by side; one that hangs holds one of these, and no other model."""
 HANDED_ON_SECONDS: Final = 5.0
 """How long an announcement may be on its way to its own trigger before it is handed on again."""
+REST: Final = 4.0
+"""How many times as long as a look took the source is left alone after it: a listing that costs is made more rarely."""
+LONGEST_REST_SECONDS: Final = 60.0
 SETTLE_SECONDS: Final = 3.0
 SETTLE_FAILED_SECONDS: Final = 60.0
 
@@ -55,10 +59,9 @@ class NewPartitionTrigger(BaseEventTrigger):
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Knock]:
         """Look into the sources of all models, for ever; yields what is to be announced."""
         from flightworthy_airflow.hooks.arrivals import Watch
-        from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 
-        hook = await FlightworthyHook.connected(kwargs.get("conn_id", "flightworthy_default"))
-        rounds = _Rounds(watch=Watch(hook=hook), interval=kwargs.get("poke_interval", 0.5))
+        interval = kwargs["poke_interval"]
+        rounds = _Rounds(watch=Watch(hook=await _connected(kwargs["conn_id"], again=interval)), interval=interval)
         try:
             while True:
                 for knock in await rounds.next():
@@ -80,6 +83,18 @@ class NewPartitionTrigger(BaseEventTrigger):
             yield event
 
 
+async def _connected(conn_id: str, *, again: float) -> FlightworthyHook:
+    """The hook, once Airflow tells its connection: a stream that ends would end the triggers of all models."""
+    from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
+
+    while True:
+        try:
+            return await FlightworthyHook.connected(conn_id)
+        except Exception as error:  # noqa: BLE001 - whatever keeps Airflow's own API from answering just now
+            log.warning("connection_not_read conn_id=%s reason=%s", conn_id, error)
+            await asyncio.sleep(again)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knock:
     """An announcement on its way, and how to note that it was made."""
@@ -99,6 +114,7 @@ class _Rounds:
     watch: Watch
     interval: float
     looks: dict[str, asyncio.Future[None]] = field(default_factory=dict)
+    resting: dict[str, float] = field(default_factory=dict)
     handed_on: dict[tuple[str, str], float] = field(default_factory=dict)
     settled: dict[str, float] = field(default_factory=dict)
     lookers: ThreadPoolExecutor = field(
@@ -120,8 +136,8 @@ class _Rounds:
         """One round, at most ``interval`` seconds after the last one."""
         began = time.monotonic()
         for model in await self.attempt("models", self.watch.models) or ():
-            if model not in self.looks:
-                self.looks[model] = self._in_thread(self.lookers, self.watch.look, model)
+            if model not in self.looks and began >= self.resting.get(model, 0.0):
+                self.looks[model] = self._in_thread(self.lookers, self._look, model)
         if self.looks:
             await asyncio.wait(self.looks.values(), timeout=self.interval)
         self._let_go_of_done()
@@ -142,6 +158,14 @@ class _Rounds:
     def note(self, announcement: Announcement) -> None:
         """Note that it was announced, now."""
         self.watch.store.announced(announcement, at=self.watch.hook.now())
+
+    def _look(self, model: str) -> None:
+        began = time.monotonic()
+        try:
+            self.watch.look(model)
+        finally:
+            ended = time.monotonic()
+            self.resting[model] = ended + min(LONGEST_REST_SECONDS, REST * (ended - began))
 
     def _let_go_of_done(self) -> None:
         for model in [model for model, look in self.looks.items() if look.done()]:

@@ -31,6 +31,7 @@ class PartitionLandedTrigger(BaseTrigger):
         partition_format: str,
         partition: str,
         complete: str | dict[str, str] = "settled",
+        source_conn_id: str | None = None,
         poke_interval: float = 1.0,
     ) -> None:
         super().__init__()
@@ -38,6 +39,7 @@ class PartitionLandedTrigger(BaseTrigger):
         self.partition_format = partition_format
         self.partition = partition
         self.complete = complete
+        self.source_conn_id = source_conn_id
         self.poke_interval = poke_interval
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -48,6 +50,7 @@ class PartitionLandedTrigger(BaseTrigger):
                 "partition_format": self.partition_format,
                 "partition": self.partition,
                 "complete": self.complete,
+                "source_conn_id": self.source_conn_id,
                 "poke_interval": self.poke_interval,
             },
         )
@@ -55,7 +58,14 @@ class PartitionLandedTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         from flightworthy.spec import Source
 
-        source = Source.model_validate({"uri": self.uri, "partition": self.partition_format, "complete": self.complete})
+        source = Source.model_validate(
+            {
+                "uri": self.uri,
+                "partition": self.partition_format,
+                "complete": self.complete,
+                "conn_id": self.source_conn_id,
+            }
+        )
         before: tuple[SourceFile, ...] = ()
         while True:
             try:

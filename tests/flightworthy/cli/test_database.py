@@ -26,15 +26,15 @@ def test_check_says_that_an_upgrade_is_due_and_makes_none(call: Call, old: dict[
     for _ in range(2):
         told = call("database", "check", "--json", environ=old)
         assert told.code == 1
-        assert told.document == {"found": None, "newest": "0004", "current": False, "upgraded": False}
-    assert "has the tables of 0.1, and this version wants revision 0004" in call("database", "check", environ=old).out
+        assert told.document == {"found": None, "newest": "0005", "current": False, "upgraded": False}
+    assert "has the tables of 0.1, and this version wants revision 0005" in call("database", "check", environ=old).out
 
 
 def test_upgrade_says_what_it_found_and_again_that_there_is_nothing_to_do(call: Call, old: dict[str, str]) -> None:
     """Harmless twice; afterwards check is content."""
     told = call("database", "upgrade", environ=old)
     assert (told.code, told.out) == (
-        0, "the release database was upgraded to revision 0004; before it had the tables of 0.1\n",
+        0, "the release database was upgraded to revision 0005; before it had the tables of 0.1\n",
     )  # fmt: skip
     assert call("database", "upgrade", "--json", environ=old).document["upgraded"] is False
     assert call("database", "check", environ=old).code == 0

@@ -7,7 +7,7 @@
     <root>/<model>/partitions/<key>/<digest>/data.parquet
     <root>/<model>/partitions/<key>/<digest>/manifest.json
     <root>/<model>/partitions/<key>/<digest>/passed.json    once a suite has passed it
-    <root>/<model>/quarantine/<key>/<digest>/reason.json    and its data.parquet, unless it could not be read
+    <root>/<model>/quarantine/<key>/<digest>/               see `quarantine`
     <root>/<model>/versions/<digest>.json                   what a dataset version is made of
     <root>/<model>/asks/<key>/<ask>.json                    which version an ask as of an instant got, and gets again
     <root>/<model>/fingerprints.json                        of the files that were last read for each key
@@ -18,8 +18,8 @@ Folders carry the first twelve characters of a digest, files all of it. A proces
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -34,19 +34,14 @@ from flightworthy.adapters.dataset_files.content import digest_of, frame_of, uni
 from flightworthy.adapters.dataset_files.cutoff import is_known, known_rows
 from flightworthy.adapters.dataset_files.erased import ErasedFiles
 from flightworthy.adapters.dataset_files.erasing import DatasetErasure
-from flightworthy.dataset import (
-    DatasetVersion,
-    PartitionVersion,
-    Quarantined,
-    Revision,
-    Rows,
-    Split,
-    Staged,
-    split_of,
-)
+from flightworthy.adapters.dataset_files.parting import Joined, Only, Without
+from flightworthy.adapters.dataset_files.places import Places
+from flightworthy.adapters.dataset_files.quarantine import QuarantineFiles
+from flightworthy.dataset import DatasetVersion, PartitionVersion, Revision, Rows, Split, Staged, split_of
 from flightworthy.erasure import Replaced
 from flightworthy.errors import ArtifactRefused, PartitionRefused
 from flightworthy.known import Ask, KnownSince
+from flightworthy.quarantine import Discard, Quarantined, RefusedRows
 
 __all__ = ["DatasetErasure", "DatasetFiles", "PartitionRows"]
 
@@ -110,12 +105,8 @@ class DatasetFiles:
             with self.staged(model, content) as staged:
                 return self.write(model, key, staged, sources=sources, now=now)
         partition = PartitionVersion(model=model, key=key, digest=content.digest, rows=content.rows)
-        folder = self._folder(partition)
         with self._locked(model):
-            if not folder.exists():
-                with writing.new_folder(folder) as making:
-                    writing.write_json(making / "manifest.json", _manifest(partition, content, sources, now))
-                    content.file.rename(making / "data.parquet")
+            self._keep(partition, content, _manifest(partition, content, sources, now))
             # The content first: a name in the list without its folder would be a partition lost.
             self._add_revision(partition, sources, now)
         return partition
@@ -193,39 +184,125 @@ class DatasetFiles:
             writing.replace_json(self._folder(partition) / "passed.json", said)
 
     def quarantined(self, model: str) -> list[Quarantined]:
+        return self._quarantine.all(model)
+
+    def refused(self, model: str) -> list[Quarantined]:
+        """Partitions that wait whole: nobody has given them up, and nothing was taken in for them since."""
         return [
-            _quarantined(said, folder)
-            for key_folder in writing.folders(self.root / model / "quarantine")
-            for folder in writing.folders(key_folder)
-            if (said := writing.read_json(folder / "reason.json", default=None)) is not None
+            held
+            for held in self.quarantined(model)
+            if held.is_whole and held.discarded is None and not self._is_mended(held)
         ]
 
     def quarantine(
         self, partition: PartitionVersion, *, reason: str, objections: Sequence[str], now: datetime
     ) -> Quarantined:
-        before, after = (
-            self._folder(partition),
-            self._quarantine_folder(partition.model, partition.key, partition.digest),
-        )
         with self._locked(partition.model):
-            if before.exists() and after.exists():
-                writing.remove_folder(before)
-            elif before.exists():
-                # The reason first: one rename then moves both, so that nothing is ever refused without saying why.
-                said = _reason(partition.model, partition.key, partition.digest, reason, objections, now)
-                writing.replace_json(before / "reason.json", said)
-                writing.move_folder(before, after)
-        return _quarantined(writing.read_json(after / "reason.json"), after)
+            known = len(self._listed(partition.model, partition.key))
+            return self._quarantine.put(partition, reason=reason, objections=objections, known=known, now=now)
 
     def refuse(self, model: str, key: str, refusal: PartitionRefused, *, now: datetime) -> Quarantined:
-        digest = str(refusal.facts.get("digest") or writing.sha256(refusal.message.encode()))
-        folder = self._quarantine_folder(model, key, digest)
         with self._locked(model):
-            if not folder.exists():
-                with writing.new_folder(folder) as making:
-                    said = _reason(model, key, digest, refusal.message, [refusal.message], now)
-                    writing.write_json(making / "reason.json", said)
-        return _quarantined(writing.read_json(folder / "reason.json"), folder)
+            return self._quarantine.note(model, key, refusal, known=len(self._listed(model, key)), now=now)
+
+    def part(self, partition: PartitionVersion, places: Sequence[int]) -> PartitionVersion:
+        """Write ``partition`` without the rows at ``places``; it is a revision once they are set aside. Idempotent."""
+        manifest = writing.read_json(self._folder(partition) / "manifest.json")
+        with self.staged(partition.model, Without(file=self.rows(partition).file, places=tuple(places))) as staged:
+            kept = replace(partition, digest=staged.digest, rows=staged.rows)
+            with self._locked(partition.model):
+                said = {**manifest, "digest": kept.digest, "rows": kept.rows, "file_sha256": staged.file_sha256}
+                self._keep(kept, staged, {**said, "source_digest": _source_digest(manifest)})
+        return kept
+
+    def forget(self, kept: PartitionVersion) -> None:
+        """Take away what was parted in vain. What is a revision stays."""
+        with self._locked(kept.model):
+            listed = self._listed(kept.model, kept.key)
+            if kept.digest not in {each["digest"] for each in listed} and self._folder(kept).exists():
+                writing.remove_folder(self._folder(kept))
+
+    def set_aside(
+        self, partition: PartitionVersion, kept: PartitionVersion, refused: RefusedRows, *, reason: str, now: datetime
+    ) -> Quarantined:
+        """Have ``kept`` go on for ``partition``, whose other rows wait. No row is lost, at whatever instant it dies."""
+        only = Only(file=self.rows(partition).file, places=refused.places)
+        with self.staged(partition.model, only) as staged:
+            if kept.rows + staged.rows != partition.rows:
+                raise _uneven(partition, kept, staged.rows)
+            with self._locked(partition.model):
+                held = self._quarantine.set_aside(partition, kept, staged, refused, reason=reason, now=now)
+        self.go_on(held, now=now)
+        return held
+
+    def go_on(self, held: Quarantined, *, now: datetime) -> PartitionVersion:
+        """See `flightworthy.dataset.DatasetStore`."""
+        if held.kept is None:
+            raise ValueError(f"{held.uri} holds a whole partition; nothing went on without it")
+        before = self._key_folder(held.model, held.key) / held.digest[:12]
+        with self._locked(held.model):
+            # The rest is current before the whole goes: at no instant is a row in neither place.
+            # It is known since the whole is, which it goes on for.
+            seen = self._seen(held.model, held.key, held.digest)
+            self._list(held.kept, {"source_digest": held.source_digest, **seen})
+            if before.exists():
+                writing.remove_folder(before)
+        return held.kept
+
+    def may_return(self, held: Quarantined) -> None:
+        """See `flightworthy.quarantine.verbs.QuarantineStore`."""
+        if held.rows is None:
+            raise _cannot_return(held, "nobody could read it. Land a corrected one, or give it up with `discard`")
+        stands = self.current(held.model).get(held.key)
+        if self._is_mended(held) if held.kept is None else stands not in {held.kept, _content(held)}:
+            raise _cannot_return(held, "another content of it has come since, and stands. Give this one up")
+
+    def take_back(self, held: Quarantined, *, actor: str, reason: str, now: datetime) -> PartitionVersion:
+        """See `flightworthy.quarantine.verbs.QuarantineStore`."""
+        partition, waiting = _content(held), Path(held.uri)
+        passed = {"suite": None, "passed_at": now.isoformat(), "waived": {"actor": actor, "reason": reason}}
+        if held.kept is None:
+            with self._locked(held.model):
+                # The folder last: until then all of it waits, and whoever asks again finds it there.
+                (waiting / "discarded.json").unlink(missing_ok=True)
+                writing.replace_json(waiting / "passed.json", passed)
+                self._list(partition, self._seen(held.model, held.key, held.digest))
+                writing.move_folder(waiting, self._folder(partition))
+                return partition
+        return self._put_together(held, held.kept, passed, now)
+
+    def _put_together(
+        self, held: Quarantined, kept: PartitionVersion, passed: Mapping[str, Any], now: datetime
+    ) -> PartitionVersion:
+        """What the source had delivered: the rows that went on and those that wait, each in its place."""
+        partition, refused = _content(held), self._quarantine.refused_rows(held)
+        manifest = writing.read_json(self._folder(kept) / "manifest.json")
+        whole = Joined(kept=self.rows(kept).file, rows=Path(held.uri) / "data.parquet", places=refused.places)
+        with self.staged(held.model, whole) as staged:
+            if staged.digest != held.digest:
+                raise _cannot_return(held, "its rows are not those that were set aside: somebody changed them")
+            with self._locked(held.model):
+                said = {**manifest, "digest": staged.digest, "rows": staged.rows, "file_sha256": staged.file_sha256}
+                self._keep(partition, staged, said)
+                writing.replace_json(self._folder(partition) / "passed.json", passed)
+                self._add_revision(partition, manifest["sources"], now)
+                # The waiting rows last: until then whoever asks again finds them.
+                writing.remove_folder(Path(held.uri))
+        return partition
+
+    def give_up(self, held: Quarantined, discard: Discard) -> None:
+        """See `flightworthy.quarantine.verbs.QuarantineStore`."""
+        with self._locked(held.model):
+            self._quarantine.give_up(held, discard)
+
+    def waiting_rows(self, held: Quarantined) -> tuple[pa.Table, RefusedRows | None]:
+        """The rows that wait, and where only some of a partition do, the place of each and its reasons."""
+        return self._quarantine.rows(held), None if held.is_whole else self._quarantine.refused_rows(held)
+
+    def _is_mended(self, held: Quarantined) -> bool:
+        folder = self._key_folder(held.model, held.key)
+        since = self._listed(held.model, held.key)[held.known :]
+        return any((folder / each["digest"][:12] / "manifest.json").exists() for each in since)
 
     def _columns(self, partition: PartitionVersion, names: Sequence[str]) -> pa.Table:
         """Those of the named columns that there are."""
@@ -244,28 +321,51 @@ class DatasetFiles:
         gone = ErasedFiles(folder=self.root / partition.model).replacement(partition.digest)
         return _refused(partition, file, what) if gone is None else _is_gone(partition, gone)
 
+    def _keep(self, partition: PartitionVersion, staged: Staged, manifest: Mapping[str, Any]) -> None:
+        folder = self._folder(partition)
+        if not folder.exists():
+            with writing.new_folder(folder) as making:
+                writing.write_json(making / "manifest.json", manifest)
+                staged.file.rename(making / "data.parquet")
+
+    def _listed(self, model: str, key: str) -> list[dict[str, Any]]:
+        """Every revision there was, those in quarantine too."""
+        listed: list[dict[str, Any]] = writing.read_json(self._key_folder(model, key) / "revisions.json", default=[])
+        return listed
+
     def _add_revision(self, partition: PartitionVersion, sources: Sequence[str], now: datetime) -> None:
-        file = self._key_folder(partition.model, partition.key) / "revisions.json"
-        revisions = writing.read_json(file, default=[])
-        if not revisions or revisions[-1]["digest"] != partition.digest:
-            # A clock that was set back must not make a revision older than the one that it revises.
-            seen_at = max([now.isoformat(), *(each["seen_at"] for each in revisions[-1:])], key=datetime.fromisoformat)
-            seen = {"digest": partition.digest, "seen_at": seen_at, "sources": list(sources)}
-            writing.replace_json(file, [*revisions, seen])
+        # A clock that was set back must not make a revision older than the one that it revises.
+        before = [each["seen_at"] for each in self._listed(partition.model, partition.key)[-1:]]
+        seen_at = max([now.isoformat(), *before], key=datetime.fromisoformat)
+        self._list(partition, {"seen_at": seen_at, "sources": list(sources)})
+
+    def _list(self, partition: PartitionVersion, seen: Mapping[str, Any]) -> None:
+        listed = self._listed(partition.model, partition.key)
+        if not listed or listed[-1]["digest"] != partition.digest:
+            file = self._key_folder(partition.model, partition.key) / "revisions.json"
+            writing.replace_json(file, [*listed, {"digest": partition.digest, **seen}])
+
+    def _seen(self, model: str, key: str, digest: str) -> dict[str, Any]:
+        """When a content was last seen, and in which files."""
+        found = next(each for each in reversed(self._listed(model, key)) if each["digest"] == digest)
+        return {"seen_at": found["seen_at"], "sources": found["sources"]}
 
     def _key_folder(self, model: str, key: str) -> Path:
-        return self.root / model / "partitions" / writing.folder_name(key)
+        return self._places.key_folder(model, key)
 
     def _folder(self, partition: PartitionVersion) -> Path:
-        return self._key_folder(partition.model, partition.key) / partition.digest[:12]
+        return self._places.folder(partition)
 
-    def _quarantine_folder(self, model: str, key: str, digest: str) -> Path:
-        return self.root / model / "quarantine" / writing.folder_name(key) / digest[:12]
+    def _locked(self, model: str) -> AbstractContextManager[None]:
+        return self._places.locked(model)
 
-    @contextmanager
-    def _locked(self, model: str) -> Iterator[None]:
-        with writing.locked(self.root / model):
-            yield
+    @property
+    def _places(self) -> Places:
+        return Places(root=self.root)
+
+    @property
+    def _quarantine(self) -> QuarantineFiles:
+        return QuarantineFiles(places=self._places)
 
 
 _CHANGED: Final = "holds other rows than when it was written"
@@ -312,6 +412,38 @@ def _is_gone(partition: PartitionVersion, gone: Replaced) -> ArtifactRefused:
     )
 
 
+def _content(held: Quarantined) -> PartitionVersion:
+    """The content that was refused, or of which rows were."""
+    rows = (held.rows or 0) + (held.kept.rows if held.kept else 0)
+    return PartitionVersion(model=held.model, key=held.key, digest=held.digest, rows=rows)
+
+
+def _cannot_return(held: Quarantined, why: str) -> PartitionRefused:
+    return PartitionRefused(
+        f"partition {held.key} of {held.model} cannot be taken back in: {why}",
+        model=held.model,
+        key=held.key,
+        digest=held.digest,
+    )
+
+
+def _source_digest(manifest: Mapping[str, Any]) -> str:
+    return str(manifest.get("source_digest", manifest["digest"]))
+
+
+def _uneven(partition: PartitionVersion, kept: PartitionVersion, rows: int) -> ArtifactRefused:
+    return ArtifactRefused(
+        f"partition {partition.key} of {partition.model} has {partition.rows} rows, and {kept.rows} to keep "
+        f"with {rows} to set aside are not as many: rows would be lost, so nothing was changed. "
+        "This is a fault of Flightworthy's; report it with the partition's manifest.",
+        model=partition.model,
+        key=partition.key,
+        rows=partition.rows,
+        kept=kept.rows,
+        refused=rows,
+    )
+
+
 def _manifest(partition: PartitionVersion, staged: Staged, sources: Sequence[str], now: datetime) -> dict[str, Any]:
     return {
         "model": partition.model,
@@ -327,26 +459,3 @@ def _manifest(partition: PartitionVersion, staged: Staged, sources: Sequence[str
 
 def _partition(manifest: Mapping[str, Any]) -> PartitionVersion:
     return PartitionVersion(**{name: manifest[name] for name in ("model", "key", "digest", "rows")})
-
-
-def _reason(model: str, key: str, digest: str, reason: str, objections: Sequence[str], now: datetime) -> dict[str, Any]:
-    return {
-        "model": model,
-        "key": key,
-        "digest": digest,
-        "reason": reason,
-        "objections": list(objections),
-        "quarantined_at": now.isoformat(),
-    }
-
-
-def _quarantined(said: Mapping[str, Any], folder: Path) -> Quarantined:
-    return Quarantined(
-        model=said["model"],
-        key=said["key"],
-        digest=said["digest"],
-        reason=said["reason"],
-        objections=tuple(said["objections"]),
-        quarantined_at=datetime.fromisoformat(said["quarantined_at"]),
-        uri=str(folder),
-    )

@@ -8,22 +8,21 @@ since the old one is still there and holds the rows.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import parquet
 
 from flightworthy.adapters.dataset_files import staging, versions, writing
 from flightworthy.adapters.dataset_files.erased import ErasedFiles
+from flightworthy.adapters.dataset_files.others import Others, Pair
 from flightworthy.adapters.dataset_files.succession import hand_on
 from flightworthy.dataset import DatasetVersion, Staged
 from flightworthy.erasure import Person, Removed, Replaced
-from flightworthy.personal import Keys, text_of
+from flightworthy.personal import Keys
 
 __all__ = ["DatasetErasure"]
 
@@ -89,14 +88,21 @@ class _Erasure:
     is_dry_run: bool
 
     def run(self) -> Iterator[Removed]:
-        """Every content of every partition, then what waits in quarantine."""
+        """Every content of every partition, and what waits in quarantine."""
+        # Rows that wait alone first: their places are counted in what went on without them, as it is now.
+        for content in self._contents("quarantine"):
+            if (content / "reasons.parquet").exists():
+                yield from self._erase_parted(content)
         for place in ("partitions", "quarantine"):
-            for key_folder in writing.folders(self.folder / place):
-                for content in writing.folders(key_folder):
-                    yield from self._erase(place, key_folder, content)
+            for content in self._contents(place):
+                yield from self._erase(place, content)
 
-    def _erase(self, place: str, key_folder: Path, content: Path) -> Iterator[Removed]:
-        rows = _Others(file=content / "data.parquet", column=self.column, names=self.person.names)
+    def _contents(self, place: str) -> Iterator[Path]:
+        for key_folder in writing.folders(self.folder / place):
+            yield from writing.folders(key_folder)
+
+    def _erase(self, place: str, content: Path) -> Iterator[Removed]:
+        rows = Others(file=content / "data.parquet", column=self.column, names=self.person.names)
         if not (count := rows.left_out()):
             return
         document = "manifest.json" if (content / "manifest.json").exists() else "reason.json"
@@ -107,63 +113,86 @@ class _Erasure:
             return
         with writing.scratch(self.folder) as room:
             staged = staging.stage(rows, room / "data.parquet")
-            self._put_in_place(content, staged)
-        gone = Replaced(replaced_by=staged.digest, entity=self.person.entity, replaced_at=self.now.isoformat(), **told)
-        # The tombstone first: a list that names the new content alone would be a version whose data nobody can explain.
-        ErasedFiles(folder=self.folder).note(gone)
-        _rename_revisions(key_folder / "revisions.json", gone)
-        writing.remove_folder(content)
+            after = content.with_name(staged.digest[:12])
+            _put_in_place(content, after, staged, {"digest": staged.digest, "rows": staged.rows})
+        self._replace(content, Replaced(replaced_by=staged.digest, **told, **self._for_whom))
         yield Removed(place=place, replaced_by=staged.digest, **told)
 
-    def _put_in_place(self, content: Path, staged: Staged) -> None:
-        """The new content, with what else is known of the old one, its passed suite among it."""
-        after = content.with_name(staged.digest[:12])
-        if after.exists():
+    def _erase_parted(self, content: Path) -> Iterator[Removed]:
+        """Rows that wait lose theirs; so does what went on without them, whose old content goes after them."""
+        said = writing.read_json(content / "reason.json")
+        kept_digest = ErasedFiles(folder=self.folder).follow(said["kept"]["digest"])
+        kept = self.folder / "partitions" / content.parent.name / kept_digest[:12]
+        pair = Pair(kept=kept, waiting=content, column=self.column, names=self.person.names)
+        if not pair.left_out():
             return
-        changed = {"digest": staged.digest, "rows": staged.rows, "file_sha256": staged.file_sha256}
-        with writing.new_folder(after) as making:
-            for file in content.iterdir():
-                if file.name in {"manifest.json", "reason.json"}:
-                    said = writing.read_json(file)
-                    known = {name: value for name, value in changed.items() if name in said}
-                    writing.write_json(making / file.name, {**said, **known})
-                elif file.name != "data.parquet":
-                    shutil.copyfile(file, making / file.name)
-            staged.file.rename(making / "data.parquet")
+        told = {"key": said["key"], "digest": said["digest"]}
+        told["rows"] = Others(file=content / "data.parquet", column=self.column, names=self.person.names).left_out()
+        if self.is_dry_run:
+            yield Removed(place="quarantine", replaced_by=None, **told)
+            return
+        with writing.scratch(self.folder) as room:
+            left = pair.without(room)
+            part = {"digest": left.kept.digest, "rows": left.kept.rows}
+            parquet.write_table(left.reasons, room / "reasons.parquet", compression="zstd")
+            _put_in_place(kept, kept.with_name(left.kept.digest[:12]), left.kept, part)
+            _put_in_place(
+                content,
+                content.with_name(left.digest[:12]),
+                left.waiting,
+                {"digest": left.digest, "rows": left.waiting.rows, "kept": part},
+                instead={"reasons.parquet": room / "reasons.parquet"},
+            )
+        self._replace(content, Replaced(replaced_by=left.digest, **told, **self._for_whom))
+        yield Removed(place="quarantine", replaced_by=left.digest, **told)
+
+    @property
+    def _for_whom(self) -> dict[str, Any]:
+        return {"entity": self.person.entity, "replaced_at": self.now.isoformat()}
+
+    def _replace(self, content: Path, gone: Replaced) -> None:
+        """Let what was put in place stand for ``content``, and take that away."""
+        # The tombstone first: a list that names the new content alone would be a version whose data nobody can explain.
+        ErasedFiles(folder=self.folder).note(gone)
+        key_folder = self.folder / "partitions" / content.parent.name
+        _rename_in(key_folder / "revisions.json", gone)
+        for manifest in sorted(key_folder.glob("*/manifest.json")):
+            _rename_source(manifest, gone)
+        writing.remove_folder(content)
 
 
-def _rename_revisions(file: Path, gone: Replaced) -> None:
+def _put_in_place(
+    content: Path, after: Path, staged: Staged, changed: Mapping[str, Any], *, instead: Mapping[str, Path] | None = None
+) -> None:
+    """What is left of a content, with what else is known of it, its passed suite among it."""
+    if after.exists():
+        return
+    told = {**changed, "file_sha256": staged.file_sha256}
+    with writing.new_folder(after) as making:
+        for file in content.iterdir():
+            if file.name in {"manifest.json", "reason.json"}:
+                said = writing.read_json(file)
+                known = {name: value for name, value in told.items() if name in said}
+                writing.write_json(making / file.name, {**said, **known})
+            elif file.name != "data.parquet":
+                shutil.copyfile((instead or {}).get(file.name, file), making / file.name)
+        staged.file.rename(making / "data.parquet")
+
+
+def _rename_in(file: Path, gone: Replaced) -> None:
+    """Revisions name the contents that are there, and what they were delivered as."""
     revisions: list[dict[str, Any]] = writing.read_json(file, default=[])
-    renamed = [{**each, "digest": gone.replaced_by} if each["digest"] == gone.digest else each for each in revisions]
+    renamed = [_renamed(each, gone) for each in revisions]
     if renamed != revisions:
         writing.replace_json(file, renamed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Others:
-    """`flightworthy.dataset.Rows`: everybody's in a file but one's."""
+def _rename_source(file: Path, gone: Replaced) -> None:
+    said: dict[str, Any] = writing.read_json(file)
+    if said.get("source_digest") == gone.digest:
+        writing.replace_json(file, {**said, "source_digest": gone.replaced_by})
 
-    file: Path
-    column: str
-    names: Collection[str]
 
-    def left_out(self) -> int:
-        """How many rows are that one's; none where there is no file, or no such column."""
-        if not self.file.exists() or self.column not in parquet.read_schema(self.file).names:
-            return 0
-        cells = parquet.read_table(self.file, columns=[self.column], partitioning=None)[self.column]
-        return int(pc.sum(self._theirs(cells)).as_py() or 0)
-
-    def attempts(self) -> Iterator[Iterator[pa.RecordBatch]]:
-        """The one reading that it takes."""
-        yield self._batches()
-
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        with parquet.ParquetFile(self.file) as opened:
-            for batch in opened.iter_batches():
-                yield batch.filter(pc.invert(self._theirs(pa.chunked_array([batch[self.column]]))))
-
-    def _theirs(self, cells: pa.ChunkedArray) -> pa.Array:
-        encoded = cells.combine_chunks().dictionary_encode()
-        known = [value is not None and text_of(value) in self.names for value in encoded.dictionary.to_pylist()]
-        return pc.fill_null(pa.array(known, pa.bool_()).take(encoded.indices), False)
+def _renamed(seen: Mapping[str, Any], gone: Replaced) -> dict[str, Any]:
+    names = {name: gone.replaced_by for name in ("digest", "source_digest") if seen.get(name) == gone.digest}
+    return {**seen, **names}

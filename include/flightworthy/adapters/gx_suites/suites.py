@@ -5,6 +5,7 @@ The context is ephemeral, so that nothing has to be set up.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,9 +87,27 @@ class GxSuites:
             docs=None if page is None else page.relative_to(self.reports.absolute()).as_posix(),
         )
 
+    def pick(self, rows: StoredRows, expectations: Sequence[Expectation], *, engine: Engine) -> list[list[int]]:
+        """Of each expectation the places of the rows that do not meet it, by the library's own conditions."""
+        from flightworthy.adapters.gx_suites.picking import places_of
+
+        with tempfile.TemporaryDirectory(prefix="flightworthy-picking-") as site:
+            context = context_of(Path(site))
+            definition, parameters = (_in_duckdb if engine == "duckdb" else _in_pandas)(context, rows)
+            validator = context.get_validator(
+                batch_request=definition.build_batch_request(parameters or None),
+                expectation_suite=gx.ExpectationSuite(name="picking"),
+            )
+            return [places_of(_configured(each, engine), validator, rows.files) for each in expectations]
+
 
 def _in_duckdb(context: Any, rows: StoredRows) -> tuple[Any, dict[str, Any]]:
-    from flightworthy.adapters.gx_suites import duckdb_metrics, duckdb_order, duckdb_python  # noqa: F401 # registered
+    from flightworthy.adapters.gx_suites import (  # noqa: F401 # registered
+        duckdb_gaps,
+        duckdb_metrics,
+        duckdb_order,
+        duckdb_python,
+    )
     from flightworthy.adapters.gx_suites.duckdb_engine import VIEW
 
     files = [str(Path(file).absolute()) for file in rows.files]
@@ -124,10 +143,10 @@ def _configured(expectation: Expectation, engine: Engine) -> Any:
     try:
         return configuration.to_domain_obj()
     except (ValueError, TypeError) as error:
-        place = f"suite.yaml:{expectation.line}" if expectation.line else "the spec"
+        place = f"{expectation.file}:{expectation.line}" if expectation.line else "the spec"
         raise SpecError(
             f"{place}: {expectation.type}: Great Expectations does not take these kwargs: {_sentence(error)}",
-            file="suite.yaml",
+            file=expectation.file,
             line=expectation.line,
             key=expectation.type,
         ) from error

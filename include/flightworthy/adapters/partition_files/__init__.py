@@ -74,10 +74,8 @@ class PartitionFiles:
 
     @classmethod
     def of(cls, spec: Spec, **kwargs: Any) -> PartitionFiles:
-        """The source of a model; the target is read as what ``positive`` is."""
-        target = {bool: "boolean", int: "integer", str: "category"}[type(spec.positive)]
-        types = {name: feature.type for name, feature in spec.features.items()}
-        return cls(source=spec.source, types={**types, spec.target: target}, **kwargs)
+        """The source of a model."""
+        return cls(source=spec.source, types=spec.column_types, **kwargs)
 
     def files(self) -> tuple[SourceFile, ...]:
         """Every landed file by partition key; for rows picked by event time the one file, once per key it holds.

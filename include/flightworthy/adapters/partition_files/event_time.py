@@ -104,8 +104,8 @@ def _times(cells: Cells, event_time: EventTime) -> pa.Array:
     return pc.binary_join_element_wise(*parts, " ") if len(parts) > 1 else parts[0]
 
 
-def _key(text: str | None, written: str, pattern: str) -> str | None:
-    if text is None:
+def _key(text: str | None, written: str | None, pattern: str) -> str | None:
+    if text is None or written is None:
         return None
     try:
         instant = datetime.strptime(text, written)  # noqa: DTZ007 - a format may or may not hold %z

@@ -20,6 +20,9 @@ from flightworthy.spec import Source
 __all__ = ["Landing", "modified_at"]
 
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "modified", "created", "Last-Modified")
+_CHUNK = 8 * 1024**2
+_FLAT = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az"})
+"""Object stores: a folder is only a way of writing names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +48,13 @@ class Landing:
         Raises `Unavailable` if the store does not answer, or lets nobody in.
         """
         found = []
-        for path, details in self._listed():
-            key = self._key(path)
-            if key is not None and details["type"] == "file":
-                found.append(self._file(key, path, details if details.get("size") is not None else self._details(path)))
+        for path, listed in self._listed():
+            if (key := self._key(path)) is not None:
+                # Web servers list names alone, and a link's own size and time say nothing of the file.
+                needs_more = listed.get("size") is None or listed.get("islink")
+                details = self._details(path) if needs_more else listed
+                if details["type"] == "file":
+                    found.append(self._file(key, path, details))
         return tuple(sorted(found, key=lambda file: (file.key, file.uri)))
 
     @property
@@ -65,14 +71,27 @@ class Landing:
         with opened:
             yield opened
 
-    def copy(self, file: SourceFile, to: BinaryIO, *, most: int) -> int:
-        """Append the file's bytes to ``to``, at most ``most`` and one of them; how many there were."""
-        size = 0
+    def copy(self, file: SourceFile, to: BinaryIO) -> None:
+        """Append the file's bytes to ``to``. `Unavailable` where they are not those that were listed."""
+        before = self._version(file)
         with self.opened(file) as opened, self.answering("read", file.uri):
-            while size <= most and (chunk := opened.read(8 * 1024**2)):
-                size += len(chunk)
+            while to.tell() <= file.size and (chunk := opened.read(_CHUNK)):
                 to.write(chunk)
-        return size
+        if not file.size == before[0] == to.tell() or self._version(file) != before:
+            raise _changing(file)
+
+    def check_unchanged(self, file: SourceFile) -> None:
+        """`Unavailable` if the file is not the one that was listed any more."""
+        size, _, written_at = self._version(file)
+        if (size, written_at) != (file.size, file.modified_at):
+            raise _changing(file)
+
+    def _version(self, file: SourceFile) -> tuple[Any, ...]:
+        """What a store says of a file at this moment, and would say otherwise of another under its name."""
+        self.files_at.invalidate_cache()
+        with self.answering("read", file.uri):
+            details = self.files_at.info(self.files_at._strip_protocol(file.uri))  # noqa: SLF001 - fsspec's name for it
+        return details.get("size"), details.get("ETag"), modified_at(details)
 
     def _listed(self) -> Iterator[tuple[str, dict[str, Any]]]:
         # Remote listings are cached for the life of the process; a watcher would never see a new file.
@@ -90,9 +109,12 @@ class Landing:
     def _below(self, folder: str, depth: int) -> list[tuple[str, dict[str, Any]]]:
         """Every entry at most ``depth`` below ``folder``.
 
-        fsspec's own `find` takes a folder that refuses to be listed for an empty one.
+        fsspec's own `find` takes a folder that refuses to be listed for an empty one, except where there are no
+        folders: there it is one request for a thousand files, rather than one for each partition.
         """
         try:
+            if depth > 1 and _FLAT.intersection(_protocols(self.files_at)):
+                return list(self.files_at.find(folder, detail=True).items())
             entries = self.files_at.ls(folder, detail=True)
         except FileNotFoundError:
             return []
@@ -109,7 +131,7 @@ class Landing:
         return SourceFile(key=key, uri=self._uri(path), size=int(details["size"]), modified_at=modified_at(details))
 
     def _details(self, path: str) -> dict[str, Any]:
-        """Of a file that was listed by its name alone, as web servers do."""
+        """What the store says of one file; `Unavailable` where it does not say how long it is."""
         with self.answering("listed", path):
             details: dict[str, Any] = self.files_at.info(path)
         if details.get("size") is None:
@@ -149,6 +171,14 @@ class Landing:
 
     def _uri(self, path: str) -> str:
         return path if self.is_local else str(self.files_at.unstrip_protocol(path))
+
+
+def _changing(file: SourceFile) -> Unavailable:
+    return Unavailable(
+        f"{file.uri} is not the file any more that was listed, of {file.size:,} bytes: it is being written. "
+        "It is tried again.",
+        file=file.uri,
+    )
 
 
 def _protocols(files_at: Any) -> tuple[str, ...]:

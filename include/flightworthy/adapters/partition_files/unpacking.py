@@ -49,11 +49,12 @@ class LandedFile:
     ``again`` opens it once more, for whoever has to name a line when it is closed already.
     """
 
-    def __init__(self, file: SourceFile, raw: BinaryIO, *, largest: int, again: Again) -> None:
+    def __init__(self, file: SourceFile, raw: BinaryIO, *, largest: int, member: str | None, again: Again) -> None:
         self.uri = file.uri
         self.size = file.size
         self.largest = largest
         self.again = again
+        self._wanted = member
         self.line_of: Callable[[int], int] | None = None
         self.taken: float | None = None
         self._raw = raw
@@ -61,7 +62,7 @@ class LandedFile:
 
     @cached_property
     def _member(self) -> zipfile.ZipInfo | None:
-        return _only_member(self._raw, self.uri) if self._suffix == ".zip" else None
+        return _only_member(self._raw, self.uri, self._wanted) if self._suffix == ".zip" else None
 
     @property
     def kind(self) -> str:
@@ -178,40 +179,38 @@ def landed(landing: Landing, file: SourceFile, *, largest: int) -> Iterator[Land
     again = partial(landed, landing, file, largest=largest)
     if landing.is_local:
         with landing.opened(file) as raw:
-            yield LandedFile(file, raw, largest=largest, again=again)
+            yield LandedFile(file, raw, largest=largest, member=landing.source.member, again=again)
+        landing.check_unchanged(file)
         return
     # Without a name: a killed process leaves nothing.
     with tempfile.TemporaryFile(prefix="flightworthy-") as copy:
-        size = landing.copy(file, copy, most=file.size)
-        if size != file.size:
-            raise Unavailable(
-                f"{file.uri} has {size:,} bytes and had {file.size:,} when it was listed: it is being written. "
-                "It is tried again.",
-                file=file.uri,
-            )
-        yield LandedFile(file, copy, largest=largest, again=again)
+        landing.copy(file, copy)
+        yield LandedFile(file, copy, largest=largest, member=landing.source.member, again=again)
 
 
 def _unzipped(raw: BinaryIO, member: zipfile.ZipInfo) -> Any:
     return zipfile.ZipFile(raw).open(member)
 
 
-def _only_member(raw: BinaryIO, uri: str) -> zipfile.ZipInfo:
+def _only_member(raw: BinaryIO, uri: str, wanted: str | None) -> zipfile.ZipInfo:
     try:
-        members = [
-            each
-            for each in zipfile.ZipFile(raw).infolist()
-            if not each.is_dir()
-            and not each.filename.startswith(_RESOURCE_FORK)
-            and not PurePosixPath(each.filename).name.startswith("._")
-        ]
+        members = [each for each in zipfile.ZipFile(raw).infolist() if _is_content(each)]
     except _BROKEN as error:
         what = f"is not a whole zip archive: {str(error).rstrip('.')}"
         raise refused(uri, what, "The upload may have been cut short; land it again.") from None
-    if len(members) != 1:
+    found = [each for each in members if wanted is None or PurePosixPath(each.filename).match(wanted)]
+    if len(found) != 1:
         names = ", ".join(each.filename for each in members[:5]) or "none"
-        raise refused(uri, f"holds {len(members)} files ({names})", "A partition's archive holds exactly one.")
-    return members[0]
+        called = "" if wanted is None else f" called {wanted}"
+        next_step = "A partition's archive holds exactly one file; source.member says which, where it holds others too."
+        raise refused(uri, f"holds {len(found)} files{called}, of {names}", next_step)
+    return found[0]
+
+
+def _is_content(member: zipfile.ZipInfo) -> bool:
+    """What was packed, apart from folders and what macOS adds."""
+    is_fork = member.filename.startswith(_RESOURCE_FORK) or PurePosixPath(member.filename).name.startswith("._")
+    return not member.is_dir() and not is_fork
 
 
 def _too_large(file: SourceFile, largest: int) -> PartitionRefused:

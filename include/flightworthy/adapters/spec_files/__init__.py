@@ -15,7 +15,7 @@ from flightworthy.spec import Spec
 from flightworthy.spec.reading import spec_error, spec_from
 from flightworthy.spec.written import Problem, Written
 
-__all__ = ["FILE", "Specs", "load", "load_all", "read"]
+__all__ = ["FILE", "Specs", "load", "load_all", "read", "read_text", "refusal", "syntax"]
 
 FILE = "model.yaml"
 _LONGEST = 256 * 1024
@@ -62,20 +62,21 @@ def _collecting_later() -> Iterator[None]:
 
 def read(file: Path, environ: Mapping[str, str]) -> Written:
     """Read any YAML file of a model without judging its keys. Raises ``SpecError`` where there is nothing to read."""
-    text = _text(file)
+    text = read_text(file)
     try:
         root = compose(text)
     except NotYaml as error:
-        raise _refusal(file, _syntax(error)) from None
+        raise refusal(file, syntax(error)) from None
     if root is None:
-        raise _refusal(file, Problem(line=1, at="", message="is empty; `flightworthy new` shows what belongs in it"))
+        raise refusal(file, Problem(line=1, at="", message="is empty; `flightworthy new` shows what belongs in it"))
     return written(root, file=file.name, environ=environ)
 
 
-def _text(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """The text of a model's file. Raises ``SpecError`` where there is none."""
     try:
         if file.stat().st_size > _LONGEST:
-            raise _refusal(file, Problem(line=1, at="", message=f"is larger than {_LONGEST // 1024} KiB"))
+            raise refusal(file, Problem(line=1, at="", message=f"is larger than {_LONGEST // 1024} KiB"))
         return file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         message = f"is missing; {file.parent} is no model without it (`flightworthy new` makes one)"
@@ -83,14 +84,16 @@ def _text(file: Path) -> str:
         message = f"is not UTF-8 (byte {error.start}); save it as UTF-8"
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
-    raise _refusal(file, Problem(line=1, at="", message=message))
+    raise refusal(file, Problem(line=1, at="", message=message))
 
 
-def _refusal(file: Path, problem: Problem) -> SpecError:
+def refusal(file: Path, problem: Problem) -> SpecError:
+    """One thing that keeps a file from being read at all."""
     return spec_error(file.name, [problem], folder=file.parent)
 
 
-def _syntax(error: NotYaml) -> Problem:
+def syntax(error: NotYaml) -> Problem:
+    """What is no YAML, and where."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
         return Problem(line=1, at="", message=f"is not YAML: {str(error).splitlines()[0]}")

@@ -16,8 +16,8 @@ from flightworthy.spec.written import At, Problem, Written, dotted
 __all__ = ["written"]
 
 
-def written(root: Node, *, file: str, environ: Mapping[str, str]) -> Written:
-    """Resolve every scalar and replace references to the environment."""
+def written(root: Node, *, file: str, environ: Mapping[str, str] | None) -> Written:
+    """Resolve every scalar and replace references to the environment; None: nothing in the file is one."""
     reader = _Reader(environ=environ)
     values = reader.value(root, ())
     return Written(
@@ -33,7 +33,7 @@ def written(root: Node, *, file: str, environ: Mapping[str, str]) -> Written:
 
 @dataclass(slots=True, kw_only=True)
 class _Reader:
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] | None
     lines: dict[At, int] = field(default_factory=dict)
     texts: dict[At, str] = field(default_factory=dict)
     secrets: set[At] = field(default_factory=set)
@@ -70,7 +70,7 @@ class _Reader:
             self.secrets.add(at)
             return self._unread(node, at, "looks like a secret; write ${NAME} and set NAME in the environment")
         try:
-            text = substitute(node.text, self.environ)
+            text = node.text if self.environ is None else substitute(node.text, self.environ)
         except ValueError as error:
             return self._unread(node, at, str(error))
         return meaning(text) if node.plain else text

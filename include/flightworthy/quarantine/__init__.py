@@ -1,0 +1,18 @@
+"""What was refused and waits, whom it freezes, and what a person may do with it.
+
+``waiting`` is rows and partitions with their reasons, ``freezing`` who may not learn meanwhile, ``verbs`` the ways out.
+"""
+
+from flightworthy.quarantine.freezing import QuarantineReader, freezing, frozen, refuse_frozen, refused_later
+from flightworthy.quarantine.waiting import Discard, Quarantined, RefusedRows
+
+__all__ = [
+    "Discard",
+    "QuarantineReader",
+    "Quarantined",
+    "RefusedRows",
+    "freezing",
+    "frozen",
+    "refuse_frozen",
+    "refused_later",
+]

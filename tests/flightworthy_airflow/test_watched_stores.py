@@ -1,0 +1,112 @@
+"""The watcher over stores that lie elsewhere, each a real server: what lands there wakes the model, once and whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flightworthy.adapters.sql_releases import SqlArrivals
+from flightworthy.arrival import Kind
+from flightworthy.errors import Unavailable
+from flightworthy_airflow.hooks import sources
+from flightworthy_airflow.hooks.arrivals import Watch
+from flightworthy_airflow.hooks.flightworthy import FlightworthyHook, Places
+from tests.flightworthy_airflow.conftest import SPEC
+from tests.s3 import S3, running_s3
+
+MONDAY, NEXT_MONDAY = "2026-01-05", "2026-01-12"
+Watched = Callable[..., Watch]
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    with running_s3(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    """Makes a watch of one model with that source, over a real database."""
+    monkeypatch.setattr(sources, "_MOUNTED", {})
+    places = Places(home=tmp_path, database=f"sqlite:///{tmp_path / 'flightworthy.db'}", models=tmp_path / "models")
+    made = []
+
+    def watch(**source: object) -> Watch:
+        folder = tmp_path / "models" / "churn"
+        folder.mkdir(parents=True, exist_ok=True)
+        said = {**SPEC, "model": "churn", "source": {"partition": "%Y-%m-%d", **source}}
+        (folder / "model.yaml").write_text(yaml.safe_dump(said))
+        made.append(Watch(hook=FlightworthyHook(places=places)))
+        assert made[-1].models() == ("churn",)
+        return made[-1]
+
+    yield watch
+    for each in made:
+        each.close()
+
+
+def kinds(watch: Watch, *, looks: int = 2) -> dict[str, Kind]:
+    """What is known after so many looks."""
+    for _ in range(looks):
+        watch.look("churn")
+    store: SqlArrivals = watch.store
+    return {each.key: each.kind for each in store.of("churn")}
+
+
+def sign_in(monkeypatch: pytest.MonkeyPatch, connection: dict[str, object]) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_LANDING", json.dumps(connection))
+
+
+def test_what_lands_in_s3_is_announced_by_the_looks_that_follow(
+    s3: S3, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what lands between two looks: no listing is remembered. After a restart it is only what is new."""
+    sign_in(monkeypatch, s3.connection())
+    source = {"uri": "s3://plain/in/{partition}.csv", "conn_id": "landing"}
+    s3.put(f"plain/in/{MONDAY}.csv", b"a\n1\n")
+    watch = watched(**source)
+
+    assert kinds(watch, looks=1) == {}
+    assert kinds(watch, looks=1) == {MONDAY: Kind.FRESH}
+    assert [each.keys for each in watch.due()] == [(MONDAY,)]
+    s3.put(f"plain/in/{NEXT_MONDAY}.csv", b"a\n1\n")
+    assert kinds(watched(**source)) == {MONDAY: Kind.FRESH, NEXT_MONDAY: Kind.FRESH}
+
+
+@pytest.mark.parametrize("how", ["marker", "manifest"])
+def test_parts_in_s3_wait_for_the_file_that_says_they_are_all_there(
+    s3: S3, watched: Watched, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """However long they lie there unchanged."""
+    sign_in(monkeypatch, s3.connection())
+    bucket = f"parts-{how}"
+    watch = watched(uri=f"s3://{bucket}/{{partition}}/*.csv", conn_id="landing", complete={how: "complete.json"})
+    for part in ("one", "two"):
+        s3.put(f"{bucket}/{MONDAY}/{part}.csv", b"a\n1\n")
+    assert kinds(watch, looks=3) == {}
+
+    listed = [{"name": f"{part}.csv", "size": 4} for part in ("one", "two")]
+    s3.put(f"{bucket}/{MONDAY}/complete.json", json.dumps({"files": listed}).encode())
+    assert kinds(watch, looks=1) == {MONDAY: Kind.FRESH}
+
+
+def test_a_store_that_does_not_answer_is_tried_again_where_its_connection_says_by_then(
+    s3: S3, watched: Watched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is no empty one meanwhile; and a store that has moved, like a key that was rotated, needs no new triggerer."""
+    with running_s3(tmp_path / "old") as old:
+        sign_in(monkeypatch, old.connection())
+        watch = watched(uri="s3://moved/{partition}.csv", conn_id="landing", complete={"marker": "{partition}.done"})
+        old.put(f"moved/{MONDAY}.csv", b"a\n1\n")
+        assert kinds(watch) == {}
+    with pytest.raises(Unavailable):
+        watch.look("churn")
+
+    sign_in(monkeypatch, s3.connection())
+    for name in (f"{MONDAY}.csv", f"{MONDAY}.done"):
+        s3.put(f"moved/{name}", b"a\n1\n")
+    assert kinds(watch) == {MONDAY: Kind.FRESH}
