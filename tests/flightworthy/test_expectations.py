@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -70,7 +71,11 @@ def test_a_suite_reads_like_one_of_great_expectations(suite):
             "expectations: []\nrow: 1\n",
             "suite.yaml:2: row: unknown key; known are engine, rows, comparisons, other_columns",
         ),
-        ("engine: spark\nexpectations: []\n", "suite.yaml:1: engine=spark: must be duckdb or pandas"),
+        ("engine: polars\nexpectations: []\n", "suite.yaml:1: engine=polars: must be duckdb or pandas or spark"),
+        (
+            "expectations:\n - {type: expect_table_row_count_to_equal, kwargs: {value: 1, row_condition: a > 1}}\n",
+            "kwargs.row_condition=a > 1: is in one engine's own language",
+        ),
         (
             "expectations: []\ncomparisons: {drift: {}}\n",
             "comparisons.drift: unknown comparison; known are distribution",
@@ -215,10 +220,14 @@ class Prepared:
 
     answers: dict[str, SuiteResult] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    shown: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def validate(self, rows, expectations, *, engine, model, key, now):
         self.asked.append(key)
         return self.answers.get(key, result(key=key))
+
+    def show(self, result, compared):
+        self.shown.append((result.key, dict(compared)))
 
 
 @pytest.fixture

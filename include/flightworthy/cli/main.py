@@ -37,6 +37,7 @@ environment:
 
 COMMANDS = {
     "validate": "check model.yaml, suite.yaml and train.py; list everything that is wrong",
+    "suggest-suite": "profile real partitions into a first suite.yaml, for you to edit",
     "new": "make a model: a folder that passes its own tests",
     "status": "show what serves, what wants to, and what was refused",
     "history": "show every decision about a model, and whether the ledger holds",
@@ -88,7 +89,9 @@ def main(words: Sequence[str] | None = None) -> int:
     asked = parser().parse_args(words)
     try:
         settings = Settings.of(os.environ, Path.cwd())
-        answer: Answer = importlib.import_module(f"flightworthy.cli.{asked.command}").run(asked, settings)
+        answer: Answer = importlib.import_module(f"flightworthy.cli.{asked.command.replace('-', '_')}").run(
+            asked, settings
+        )
     except FlightworthyError as error:
         return _fail(error, asked)
     except OSError as error:
@@ -152,6 +155,15 @@ def _count(text: str) -> int:
 
 def _validate(command: argparse.ArgumentParser) -> None:
     command.add_argument("models", nargs="*", metavar="MODEL", help="names of models; all of them if none is given")
+    _json(command)
+
+
+def _suggest_suite(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument(
+        "--partitions", type=_count, default=12, metavar="N", help="the newest N partitions (default 12)"
+    )
+    command.add_argument("--output", type=Path, metavar="FILE", help="write it into this file (default: print it)")
     _json(command)
 
 
@@ -303,6 +315,7 @@ def _deployer(command: argparse.ArgumentParser) -> None:
 
 _ARGUMENTS = {
     "validate": _validate,
+    "suggest-suite": _suggest_suite,
     "new": _new,
     "status": _status,
     "history": _history,

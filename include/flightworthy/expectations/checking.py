@@ -130,11 +130,10 @@ class _Check:
         counts = self.instruments.counter.count(self.store.rows(partition).files, reference, asked)
         keys = [each.key for each in self.passed]
         times = times_of(partition.key, keys, pattern=self.spec.source.partition, now=self.now)
-        return replace(
-            result,
-            checked=result.checked + len(comparisons),
-            failures=(*result.failures, *compare(counts, times, comparisons)),
-        )
+        failures = compare(counts, times, comparisons)
+        by_name = {name: [each for each in failures if each.expectation == name] for name in comparisons}
+        self.instruments.validator.show(result, by_name)
+        return replace(result, checked=result.checked + len(comparisons), failures=(*result.failures, *failures))
 
     def _part(self, partition: PartitionVersion, result: SuiteResult) -> tuple[PartitionVersion | None, SuiteResult]:
         """What goes on without the rows that are refused, with its own result; or None, with all that is objected."""

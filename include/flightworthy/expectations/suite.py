@@ -25,8 +25,8 @@ __all__ = [
     "unknown_type",
 ]
 
-Engine = Literal["duckdb", "pandas"]
-"""Who counts. The same suite gives the same verdict on both."""
+Engine = Literal["duckdb", "pandas", "spark"]
+"""Who counts. The same suite gives the same verdict on each."""
 
 OnRows = Literal["refuse", "quarantine"]
 """``refuse``: the partition is refused as a whole. ``quarantine``: these rows are, and the rest of it goes on."""

@@ -2,7 +2,7 @@
 
 The file has the form of Great Expectations' own suites, in YAML::
 
-    engine: duckdb                              # or pandas, which holds all rows in memory
+    engine: duckdb                              # or pandas, which holds all rows in memory, or spark, on a cluster
     rows: {minimum: 20, keep_at_least: 95%}     # of one partition; at least one row unless it says otherwise
     comparisons: {slice_label_rate: {severity: critical, slices: [region]}, leak: null}
     other_columns: [Year, Month]                # in the source, but neither feature, target nor entity
@@ -193,12 +193,21 @@ def _problems_of_expectation(written: Written, at: At, said: Any) -> Iterator[Pr
         yield written.problem((*at, "type"), unknown_type(kind))
     if not isinstance(said.get("kwargs"), Mapping):
         yield written.problem((*at, "kwargs"), "must be a mapping, like {column: age, min_value: 0}")
+    else:
+        yield from _problems_of_row_condition(written, (*at, "kwargs"), said["kwargs"])
     if said.get("severity", CRITICAL) not in SEVERITIES:
         yield written.problem((*at, "severity"), f"must be one of {', '.join(SEVERITIES)}")
     if not isinstance(said.get("meta", {}), Mapping):
         yield written.problem((*at, "meta"), "must be a mapping")
     if "rows" in said:
         yield from _problems_of_its_rows(written, at, said)
+
+
+def _problems_of_row_condition(written: Written, at: At, kwargs: Mapping[str, Any]) -> Iterator[Problem]:
+    """What pandas, Spark or a database alone understands would mean something else on another engine."""
+    if isinstance(kwargs.get("row_condition"), str) and kwargs.get("condition_parser") != "great_expectations":
+        message = "is in one engine's own language; say condition_parser: great_expectations, which all of them read"
+        yield written.problem((*at, "row_condition"), message)
 
 
 def _unknown_keys(written: Written, at: At, said: Mapping[str, Any]) -> Iterator[Problem]:

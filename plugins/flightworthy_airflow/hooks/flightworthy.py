@@ -39,6 +39,7 @@ class Places:
     signing_key: Path | None = None
     verifying_keys: tuple[Path, ...] = ()
     base_image: str | None = None
+    spark_master: str | None = None
     webhook_secret: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -53,6 +54,7 @@ class Places:
             signing_key=next(iter(_paths(_said(extra, "signing_key"))), None),
             verifying_keys=_paths(_said(extra, "verifying_key")),
             base_image=_said(extra, "base_image") or None,
+            spark_master=_said(extra, "spark_master") or None,
             webhook_secret=_said(extra, "webhook_secret") or None,
         )
 
@@ -68,8 +70,8 @@ def _paths(said: str) -> tuple[Path, ...]:
 class FlightworthyHook(BaseHook):
     """Connection ``flightworthy_default``: extra ``{"home": …, "database": …, "models": …}``, each optional.
 
-    So are ``signing_key``, ``verifying_key``, ``pseudonym_key_file`` (paths), ``base_image`` and ``webhook_secret``.
-    Its password, where it has one, is the key of the pseudonyms.
+    So are ``signing_key``, ``verifying_key``, ``pseudonym_key_file`` (paths), ``base_image``, ``spark_master`` and
+    ``webhook_secret``. Its password, where it has one, is the key of the pseudonyms.
     """
 
     conn_name_attr = "conn_id"
@@ -170,7 +172,8 @@ class FlightworthyHook(BaseHook):
         from flightworthy.adapters.partition_counts import DuckdbCounts
         from flightworthy.expectations import Instruments
 
-        return Instruments(validator=GxSuites(reports=self.places.home / "reports"), counter=DuckdbCounts())
+        validator = GxSuites(reports=self.places.home / "reports", spark_master=self.places.spark_master)
+        return Instruments(validator=validator, counter=DuckdbCounts())
 
     def lock(self) -> Path:
         """The requirements.lock above the models. Raises SpecError where there is none."""

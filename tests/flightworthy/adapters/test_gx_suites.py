@@ -19,6 +19,7 @@ from flightworthy.errors import SpecError
 from flightworthy.expectations import (
     EXPECTATIONS,
     Expectation,
+    FailedExpectation,
     Instruments,
     Suite,
     check_expectations,
@@ -113,6 +114,21 @@ def test_another_unit_is_refused(validate, records):
     """Every single value of a column times 100 may be possible; its median is not."""
     result = validate(records[:100].assign(mean_radius=lambda frame: frame["mean_radius"] * 100))
     assert result.objections[0] == "mean_radius: median to be between: observed 1433.5"
+
+
+def test_what_the_comparisons_said_stands_on_the_page_once(validate, records, tmp_path):
+    """Below the suite's own results, as text; a task that is run again leaves no second copy."""
+    result, suites = validate(records[:100]), GxSuites(reports=tmp_path)
+    page = tmp_path / result.docs
+    alone = page.read_text(encoding="utf-8")
+    seen = FailedExpectation(expectation="leak", column="<b>", observed="tells the label", severity="critical")
+    for _ in range(2):
+        suites.show(result, {"leak": [seen], "future": []})
+        told = page.read_text(encoding="utf-8")
+        assert told.count("<td>critical</td><td>&lt;b&gt;: leak: tells the label</td>") == 1
+        assert told.count("<td>future</td><td>met</td><td></td>") == 1
+    assert told.endswith(alone[alone.rindex("</body>") :])
+    assert len(told) > len(alone)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,3 +117,6 @@ def test_labels_flipped_in_one_group_of_the_claims(months, tmp_path, group, shar
     said = [*checked.objections, *checked.result.warnings]
     assert any(f"where {column}={value}" in each for each in checked.objections) == refused
     assert any("label rate" in each for each in said) == warned
+    page = (tmp_path / checked.result.docs).read_text(encoding="utf-8")
+    assert [each for each in said if "label rate" in each and html.escape(each) not in page] == []
+    assert "<td>duplicates</td><td>met</td>" in page

@@ -163,6 +163,7 @@ def innocent(rows: int = 5_000) -> pa.Table:
             "words": [("more than 30", "2 to 4 years", "less than 20000")[n % 3] for n in range(rows)],
             "one_shop": ["+49 30 901820"] * rows,
             "is_member": [n % 2 == 0 for n in range(rows)],
+            "age": [n % 300 for n in range(rows)],
             "email": [n % 2 for n in range(rows)],
             "AddressChange": ["no change"] * rows,
         }

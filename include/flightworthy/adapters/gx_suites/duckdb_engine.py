@@ -20,7 +20,7 @@ from duckdb.func import ARROW, SPECIAL
 from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
 from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
 
-from flightworthy.adapters.gx_suites.pandas_types import PandasTypes
+from flightworthy.adapters.gx_suites.answered import AnsweredOnce
 from flightworthy.adapters.gx_suites.parquet_columns import Column, columns_of
 
 __all__ = ["POSITION", "VIEW", "DuckdbExecutionEngine", "ParquetDatasource"]
@@ -30,13 +30,12 @@ POSITION: Final = "flightworthy_position"
 """The place of a row in its files; a hidden column of the view."""
 
 
-class DuckdbExecutionEngine(SqlAlchemyExecutionEngine):
+class DuckdbExecutionEngine(AnsweredOnce, SqlAlchemyExecutionEngine):
     """Over the Parquet files ``files``, which share a schema. Reading it is what checks them; nothing is written."""
 
     def __init__(self, *, files: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs, poolclass=sa.pool.StaticPool)
         self.columns: dict[str, Column] = {each.name: each for each in columns_of([Path(file) for file in files])}
-        self.dialect_module: Any = PandasTypes()
         self._numbers = itertools.count()
         with self.get_connection() as connection:
             keywords = connection.exec_driver_sql("SELECT keyword_name FROM duckdb_keywords()").fetchall()

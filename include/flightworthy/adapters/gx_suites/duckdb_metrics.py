@@ -7,7 +7,7 @@ column instead of casting (``"7"`` is not 7), SQL for what the library has none 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +21,6 @@ from great_expectations.expectations.metrics.column_aggregate_metrics import (
     column_distinct_values_not_in_set as not_in_set,
 )
 from great_expectations.expectations.metrics.column_aggregate_metrics.column_outlier_statistics import OutlierStatistics
-from great_expectations.expectations.metrics.column_map_metrics.column_values_between import ColumnValuesBetween
 from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
     column_condition_partial,
 )
@@ -33,7 +32,7 @@ from great_expectations.expectations.metrics.metric_provider import metric_parti
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
 from flightworthy.adapters.gx_suites.duckdb_engine import DuckdbExecutionEngine
-from flightworthy.adapters.gx_suites.pandas_types import type_of
+from flightworthy.adapters.gx_suites.typed_expectations import type_of
 
 __all__: list[str] = []
 
@@ -115,16 +114,6 @@ class _Median(ColumnAggregateMetricProvider):
 # -- conditions on a value, by its column's type -----------------------------------------------------------------------
 
 
-def _comparable(execution_engine: DuckdbExecutionEngine, column: Any, values: Sequence[Any]) -> list[Any]:
-    """Those of ``values`` that could stand in the column."""
-    known = execution_engine.columns[str(column.name)]
-    if known.is_text:
-        return [value for value in values if isinstance(value, str)]
-    if known.is_number or known.is_boolean:
-        return [value for value in values if isinstance(value, bool | int | float)]
-    return [value for value in values if value is not None]
-
-
 class _InSet(ColumnMapMetricProvider):
     condition_metric_name = "column_values.in_set"
     condition_value_keys = ("value_set",)
@@ -133,7 +122,7 @@ class _InSet(ColumnMapMetricProvider):
     def _duckdb(cls, column: Any, value_set: Any, _execution_engine: DuckdbExecutionEngine, **_: Any) -> Any:
         if value_set is None:
             return sa.true()
-        return column.in_(_comparable(_execution_engine, column, list(value_set)))
+        return column.in_(_execution_engine.columns[str(column.name)].held(value_set))
 
 
 class _NotInSet(ColumnMapMetricProvider):
@@ -144,7 +133,7 @@ class _NotInSet(ColumnMapMetricProvider):
     def _duckdb(cls, column: Any, value_set: Any, _execution_engine: DuckdbExecutionEngine, **_: Any) -> Any:
         if value_set is None:
             return sa.true()
-        return column.not_in(_comparable(_execution_engine, column, list(value_set)))
+        return column.not_in(_execution_engine.columns[str(column.name)].held(value_set))
 
 
 class _Between(ColumnMapMetricProvider):
@@ -157,14 +146,23 @@ class _Between(ColumnMapMetricProvider):
         if known.is_empty:
             return sa.true()
         bounds = [kwargs[name] for name in ("min_value", "max_value") if kwargs.get(name) is not None]
-        if len(_comparable(_execution_engine, column, bounds)) < len(bounds):
+        if len(known.comparable(bounds)) < len(bounds):
             raise TypeError(f"{column.name} is of another type than its bounds, {' and '.join(map(repr, bounds))}")
-        for name in ("min_value", "max_value"):
-            # Beyond 2^53 a float next to whole numbers would have them compared as floats.
-            if isinstance(bound := kwargs.get(name), float) and bound.is_integer():
-                kwargs[name] = int(bound)
-        said: Any = inspect.unwrap(ColumnValuesBetween._sqlalchemy)  # noqa: SLF001 # once the types agree
-        return said(ColumnValuesBetween, column, **kwargs)
+        if not bounds:
+            raise ValueError("min_value and max_value cannot both be None")
+        held = sa.cast(column, sa.Integer) if known.is_boolean else column
+        low, high = (_exact(kwargs.get(name)) for name in ("min_value", "max_value"))
+        said = []
+        if low is not None:
+            said.append(held > low if kwargs.get("strict_min") else held >= low)
+        if high is not None:
+            said.append(held < high if kwargs.get("strict_max") else held <= high)
+        return sa.and_(*said)
+
+
+def _exact(bound: Any) -> Any:
+    """Beyond 2^53 a float next to whole numbers would have them compared as floats."""
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 
 class _ValueLength(ColumnMapMetricProvider):
@@ -211,7 +209,7 @@ def _distinct(provider: Any, *, missing: bool) -> None:
             cls, execution_engine: Any, metric_domain_kwargs: Any, metric_value_kwargs: Any, **kwargs: Any
         ) -> Any:
             values = list(metric_value_kwargs.get("value_set") or [])
-            able = _comparable(execution_engine, sa.column(metric_domain_kwargs["column"]), values)
+            able = execution_engine.columns[metric_domain_kwargs["column"]].held(values)
             unable = [value for value in values if value not in able]
             said: Any = inspect.unwrap(provider._sqlalchemy)  # noqa: SLF001 # once the types agree
             found = said(

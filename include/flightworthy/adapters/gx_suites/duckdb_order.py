@@ -1,7 +1,4 @@
-"""What a row's verdict owes to other rows: uniqueness, and order. Queries of their own, each over one column.
-
-And one saving for all: values that an expectation did not expect are only asked for where some were counted.
-"""
+"""What a row's verdict owes to other rows: uniqueness, and order. Queries of their own, each over one column."""
 
 from __future__ import annotations
 
@@ -11,12 +8,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.core.metric_function_types import MetricFunctionTypes
-from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
 from great_expectations.expectations import registry
 from great_expectations.expectations.metrics.metric_provider import MetricProvider
-from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from flightworthy.adapters.gx_suites.duckdb_engine import POSITION, DuckdbExecutionEngine
+from flightworthy.adapters.gx_suites.parquet_columns import Column
 
 __all__: list[str] = []
 
@@ -27,31 +23,35 @@ class _Alone(MetricProvider):
     """A metric that needs no other."""
 
 
-def _repeated(rows: Any, column: Any, **_: Any) -> Any:
+def _repeated(_: Column, rows: Any, column: Any, **__: Any) -> Any:
     twice = sa.select(column).select_from(rows).where(column.is_not(None)).group_by(column).having(sa.func.count() > 1)
     return sa.select(column).select_from(rows).where(column.in_(twice))
 
 
-def _out_of_order(rows: Any, column: Any, *, falls: bool, strictly: bool | None = None, **_: Any) -> Any:
+def _out_of_order(known: Column, rows: Any, column: Any, *, falls: bool, strictly: bool | None = None, **_: Any) -> Any:
+    if known.is_text and not known.is_empty:
+        raise TypeError(f"{known.name} holds text, which has no order to rise in")
     before = sa.func.lag(column).over(order_by=sa.column(POSITION)).label("before")
     pairs = sa.select(column, before).select_from(rows).where(column.is_not(None)).subquery()
     one, other = (pairs.c[0], pairs.c.before) if falls else (pairs.c.before, pairs.c[0])
     return sa.select(pairs.c[0]).where(one >= other if strictly else one > other)
 
 
-def _rising(rows: Any, column: Any, **kwargs: Any) -> Any:
-    return _out_of_order(rows, column, falls=False, **kwargs)
+def _rising(known: Column, rows: Any, column: Any, **kwargs: Any) -> Any:
+    return _out_of_order(known, rows, column, falls=False, **kwargs)
 
 
-def _falling(rows: Any, column: Any, **kwargs: Any) -> Any:
-    return _out_of_order(rows, column, falls=True, **kwargs)
+def _falling(known: Column, rows: Any, column: Any, **kwargs: Any) -> Any:
+    return _out_of_order(known, rows, column, falls=True, **kwargs)
 
 
 def _register(name: str, value_keys: tuple[str, ...], unexpected: Callable[..., Any]) -> None:
     def select(engine: Any, domain: dict[str, Any], kwargs: dict[str, Any]) -> Any:
         table, _, accessor = engine.get_compute_domain(domain, MetricDomainTypes.COLUMN)
         rows = table.subquery() if hasattr(table, "subquery") else table
-        return unexpected(rows, sa.column(accessor["column"]), **{key: kwargs.get(key) for key in value_keys})
+        column: Any = sa.column(accessor["column"])
+        said = {key: kwargs.get(key) for key in value_keys}
+        return unexpected(engine.columns[str(column.name)], rows, column, **said)
 
     def count(execution_engine: Any, metric_domain_kwargs: Any, metric_value_kwargs: Any, **_: Any) -> int:
         bad = select(execution_engine, metric_domain_kwargs, metric_value_kwargs).subquery()
@@ -78,43 +78,6 @@ def _register(name: str, value_keys: tuple[str, ...], unexpected: Callable[..., 
         )
 
 
-def _ask_only_where_some_were_counted(name: str) -> None:
-    definition = registry._registered_metrics[name]  # noqa: SLF001 # there is no other way to see who provides it
-    theirs, provider = definition["providers"].get("DuckdbExecutionEngine") or definition["providers"].get(
-        SqlAlchemyExecutionEngine.__name__, (None, None)
-    )
-    if provider is None:
-        return
-    counted = f"{name.removesuffix('unexpected_values')}unexpected_count"
-
-    class _AfterCounting(MetricProvider):
-        default_kwarg_values = theirs.default_kwarg_values
-
-        @classmethod
-        def get_evaluation_dependencies(cls, metric: MetricConfiguration, *args: Any, **kwargs: Any) -> dict[str, Any]:
-            needed: dict[str, Any] = theirs.get_evaluation_dependencies(metric, *args, **kwargs)
-            values = {key: value for key, value in metric.metric_value_kwargs.items() if key != "result_format"}
-            needed["counted"] = MetricConfiguration(counted, metric.metric_domain_kwargs, values)
-            return needed
-
-    def values(metrics: dict[str, Any], **kwargs: Any) -> list[Any]:
-        if not metrics["counted"]:
-            return []
-        return list(provider(**{**kwargs, "cls": theirs, "metrics": metrics}))
-
-    registry.register_metric(
-        metric_name=name,
-        metric_domain_keys=definition["metric_domain_keys"],
-        metric_value_keys=definition["metric_value_keys"],
-        execution_engine=DuckdbExecutionEngine,
-        metric_class=_AfterCounting,
-        metric_provider=values,
-        metric_fn_type=MetricFunctionTypes.VALUE,
-    )
-
-
 _register("column_values.unique", (), _repeated)
 _register("column_values.increasing", ("strictly",), _rising)
 _register("column_values.decreasing", ("strictly",), _falling)
-for _name in [each for each in registry._registered_metrics if each.endswith(".unexpected_values")]:  # noqa: SLF001
-    _ask_only_where_some_were_counted(_name)

@@ -6,7 +6,6 @@ Most regular expressions go to DuckDB all the same: it asks RE2, and so does pan
 from __future__ import annotations
 
 import inspect
-import re
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -22,11 +21,10 @@ from great_expectations.expectations.metrics.map_metric_provider.column_map_metr
 )
 
 from flightworthy.adapters.gx_suites.duckdb_engine import DuckdbExecutionEngine
+from flightworthy.adapters.gx_suites.regular_expressions import only_python
 
 __all__: list[str] = []
 
-_ONLY_PYTHON: Final = re.compile(r"\(\?(?!:)|\\[1-9]")
-"""Look-around, flags and back-references. pandas asks RE2 for all other expressions, as DuckDB does."""
 _theirs: Any = column_map_metrics
 _PROVIDERS: Final = (
     _theirs.ColumnValuesMatchRegex,
@@ -42,7 +40,7 @@ _PROVIDERS: Final = (
 
 def _condition(provider: Any, column: Any, engine: DuckdbExecutionEngine, kwargs: dict[str, Any]) -> Any:
     patterns = kwargs.get("regex_list") or ([kwargs["regex"]] if kwargs.get("regex") else [])
-    if engine.columns[str(column.name)].is_text and patterns and not any(map(_ONLY_PYTHON.search, patterns)):
+    if engine.columns[str(column.name)].is_text and patterns and not any(map(only_python, patterns)):
         matches = [sa.func.regexp_matches(column, each) for each in patterns]
         return _combined(provider, matches, kwargs.get("match_on"))
 

@@ -10,6 +10,7 @@ import html
 import logging
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
@@ -20,9 +21,12 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 import great_expectations as gx
 from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier
 
-__all__ = ["context_of", "write_page"]
+from flightworthy.expectations import FailedExpectation
+
+__all__ = ["add_comparisons", "context_of", "write_page"]
 
 _SITE: Final = "flightworthy"
+_COMPARED, _END = "<!-- comparisons -->", "<!-- end of comparisons -->"
 _log = logging.getLogger(__name__)
 
 
@@ -31,6 +35,33 @@ def write_page(context: Any, identifier: Any, *, site: Path, model: str) -> Path
     context.build_data_docs([_SITE], [identifier, ExpectationSuiteIdentifier(name=model)], build_index=False)
     _write_index(site, model)
     return _page(context, identifier)
+
+
+def add_comparisons(page: Path, compared: Mapping[str, Sequence[FailedExpectation]]) -> None:
+    """Put what the comparisons said below the library's own results, in the place of what was put there before."""
+    written = page.read_text(encoding="utf-8")
+    if _COMPARED in written:
+        before, _, rest = written.partition(_COMPARED)
+        rest = rest.partition(_END)[2]
+    else:
+        before, body, rest = written.rpartition("</body>")
+        rest = body + rest
+    making = page.with_name(f".{page.name}.{os.getpid()}")
+    making.write_text(f"{before}{_COMPARED}{_section(compared)}{_END}{rest}", encoding="utf-8")
+    making.replace(page)
+
+
+def _section(compared: Mapping[str, Sequence[FailedExpectation]]) -> str:
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in (name.replace("_", " "), verdict, said)) + "</tr>"
+        for name, failures in compared.items()
+        for verdict, said in ([(each.severity, each.told) for each in failures] or [("met", "")])
+    )
+    return (
+        '<div class="container-fluid p-4"><h4>Beside the partitions before it</h4>'
+        '<table class="table table-bordered"><thead><tr><th>comparison</th><th>verdict</th><th>what was seen</th></tr>'
+        f"</thead><tbody>{rows}</tbody></table></div>"
+    )
 
 
 def context_of(site: Path) -> Any:

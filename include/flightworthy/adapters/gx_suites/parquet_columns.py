@@ -7,7 +7,7 @@ floats would round them.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -50,8 +50,39 @@ class Column:
         return bool(pd.api.types.is_numeric_dtype(self.dtype)) and not self.is_boolean
 
     @property
+    def is_whole(self) -> bool:
+        """Whole numbers, that stay so."""
+        return self.is_number and not str(self.dtype).startswith("float")
+
+    @property
     def is_boolean(self) -> bool:
         return bool(pd.api.types.is_bool_dtype(self.dtype)) or isinstance(self.example, bool)
+
+    @property
+    def kind(self) -> str:
+        """What its values can be compared with: a truth counts as a number, as in Python."""
+        if self.is_text:
+            return "text"
+        return "number" if self.is_number or self.is_boolean else str(self.dtype)
+
+    def comparable(self, values: Iterable[Any]) -> list[Any]:
+        """Those of ``values`` that could stand in the column: ``"7"`` is no number."""
+        if self.is_text:
+            return [value for value in values if isinstance(value, str)]
+        if self.is_number or self.is_boolean:
+            return [value for value in values if isinstance(value, bool | int | float)]
+        return [value for value in values if value is not None]
+
+    def held(self, values: Iterable[Any]) -> list[Any]:
+        """Those of ``values`` that could stand in the column, as it would hold them: of its own type, none rounded."""
+        comparable = self.comparable(values)
+        if self.is_boolean:
+            return [bool(value) for value in comparable if value in {0, 1}]
+        if not self.is_number:
+            return comparable
+        if self.is_whole:
+            return [int(value) for value in comparable if value == value // 1]
+        return [float(value) for value in comparable]
 
 
 def columns_of(files: Sequence[Path]) -> tuple[Column, ...]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from flightworthy.expectations import Expectation, FailedExpectation
 
-__all__ = ["absent", "failure"]
+__all__ = ["absent", "failure", "untold"]
 
 _LONGEST: Final = 160
 _QUOTE: Final = '"'
@@ -20,6 +20,16 @@ def absent(expectation: Expectation, present: set[str]) -> FailedExpectation:
         expectation=expectation.type,
         column=missing[0],
         observed="the column is not there",
+        severity=expectation.severity,
+    )
+
+
+def untold(expectation: Expectation, why: str) -> FailedExpectation:
+    """An expectation that no engine was asked, and why."""
+    return FailedExpectation(
+        expectation=expectation.type,
+        column=next(iter(expectation.columns), None),
+        observed=f"could not be evaluated: {why}",
         severity=expectation.severity,
     )
 

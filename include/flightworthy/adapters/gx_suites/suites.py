@@ -6,9 +6,10 @@ The context is ephemeral, so that nothing has to be set up.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,10 +19,12 @@ from great_expectations.core.run_identifier import RunIdentifier
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.metadata_types import FailureSeverity
 
-from flightworthy.adapters.gx_suites.pages import context_of, write_page
-from flightworthy.adapters.gx_suites.results import absent, failure
+from flightworthy.adapters.gx_suites.disagreements import disagreement
+from flightworthy.adapters.gx_suites.pages import add_comparisons, context_of, write_page
+from flightworthy.adapters.gx_suites.parquet_columns import Column, columns_of
+from flightworthy.adapters.gx_suites.results import absent, failure, untold
 from flightworthy.errors import SpecError
-from flightworthy.expectations import Engine, Expectation, StoredRows, SuiteResult
+from flightworthy.expectations import Engine, Expectation, FailedExpectation, StoredRows, SuiteResult
 
 __all__ = ["GxSuites"]
 
@@ -33,6 +36,8 @@ class GxSuites:
     """A `flightworthy.expectations.Validator`; Data Docs go below the folder ``reports``."""
 
     reports: Path
+    spark_master: str | None = None
+    """Where Spark is, for suites that ask for it."""
 
     def validate(
         self,
@@ -48,12 +53,12 @@ class GxSuites:
 
         One that looks at a column which is not there has failed; Great Expectations would show a traceback instead.
         """
-        present = set(rows.columns)
-        able = [each for each in expectations if present.issuperset(each.columns)]
-        unable = [each for each in expectations if not present.issuperset(each.columns)]
+        columns = {each.name: each for each in columns_of([Path(file) for file in rows.files])}
+        unasked = [each for each in map(partial(_unasked, columns=columns), expectations) if each]
+        able = [each for each in expectations if not _unasked(each, columns)]
         site = self.reports / model / "data_docs"
         context = context_of(site)
-        definition, parameters = (_in_duckdb if engine == "duckdb" else _in_pandas)(context, rows)
+        definition, parameters = self._batch(context, rows, engine)
         suite = context.suites.add(
             gx.ExpectationSuite(name=model, expectations=[_configured(each, engine) for each in able])
         )
@@ -77,7 +82,7 @@ class GxSuites:
         ((identifier, result),) = ran.run_results.items()
         page = write_page(context, identifier, site=site, model=model)
         failures = [failure(each.to_json_dict()) for each in result.results if not each.success]
-        failures += [absent(each, present) for each in unable]
+        failures += unasked
         order = [each.type for each in expectations]
         return SuiteResult(
             model=model,
@@ -87,27 +92,43 @@ class GxSuites:
             docs=None if page is None else page.relative_to(self.reports.absolute()).as_posix(),
         )
 
+    def show(self, result: SuiteResult, compared: Mapping[str, Sequence[FailedExpectation]]) -> None:
+        """Add what the comparisons said to the page of ``result``."""
+        if result.docs is not None:
+            add_comparisons(self.reports / result.docs, compared)
+
     def pick(self, rows: StoredRows, expectations: Sequence[Expectation], *, engine: Engine) -> list[list[int]]:
         """Of each expectation the places of the rows that do not meet it, by the library's own conditions."""
         from flightworthy.adapters.gx_suites.picking import places_of
 
+        # What Spark refused DuckDB finds in the same files: they say the same of every row.
+        by: Engine = "duckdb" if engine == "spark" else engine
         with tempfile.TemporaryDirectory(prefix="flightworthy-picking-") as site:
             context = context_of(Path(site))
-            definition, parameters = (_in_duckdb if engine == "duckdb" else _in_pandas)(context, rows)
+            definition, parameters = self._batch(context, rows, by)
             validator = context.get_validator(
                 batch_request=definition.build_batch_request(parameters or None),
                 expectation_suite=gx.ExpectationSuite(name="picking"),
             )
-            return [places_of(_configured(each, engine), validator, rows.files) for each in expectations]
+            return [places_of(_configured(each, by), validator, rows.files) for each in expectations]
+
+    def _batch(self, context: Any, rows: StoredRows, engine: Engine) -> tuple[Any, dict[str, Any]]:
+        if engine == "spark":
+            return _in_spark(context, rows, self.spark_master)
+        return (_in_duckdb if engine == "duckdb" else _in_pandas)(context, rows)
+
+
+def _unasked(expectation: Expectation, columns: Mapping[str, Column]) -> FailedExpectation | None:
+    """An expectation that has failed before any engine is asked; None for the others."""
+    if not columns.keys() >= set(expectation.columns):
+        return absent(expectation, set(columns))
+    if why := disagreement(expectation, columns):
+        return untold(expectation, why)
+    return None
 
 
 def _in_duckdb(context: Any, rows: StoredRows) -> tuple[Any, dict[str, Any]]:
-    from flightworthy.adapters.gx_suites import (  # noqa: F401 # registered
-        duckdb_gaps,
-        duckdb_metrics,
-        duckdb_order,
-        duckdb_python,
-    )
+    from flightworthy.adapters.gx_suites import duckdb_providers  # noqa: F401 # registered
     from flightworthy.adapters.gx_suites.duckdb_engine import VIEW
 
     files = [str(Path(file).absolute()) for file in rows.files]
@@ -116,6 +137,18 @@ def _in_duckdb(context: Any, rows: StoredRows) -> tuple[Any, dict[str, Any]]:
     )
     asset = source.add_query_asset("rows", query=f"SELECT * FROM {VIEW}")  # noqa: S608 # our own name
     return asset.add_batch_definition_whole_table("whole"), {}
+
+
+def _in_spark(context: Any, rows: StoredRows, master: str | None) -> tuple[Any, dict[str, Any]]:
+    from flightworthy.adapters.gx_suites.spark_session import session_of
+
+    spark = session_of(master)
+    from flightworthy.adapters.gx_suites import spark_providers  # noqa: F401 # registered
+    from flightworthy.adapters.gx_suites.spark_engine import rows_of
+
+    files = [str(Path(file).absolute()) for file in rows.files]
+    asset = context.data_sources.add_flightworthy_spark("partition", files=files).add_dataframe_asset("rows")
+    return asset.add_batch_definition_whole_dataframe("whole"), {"dataframe": rows_of(spark, files)}
 
 
 def _in_pandas(context: Any, rows: StoredRows) -> tuple[Any, dict[str, Any]]:

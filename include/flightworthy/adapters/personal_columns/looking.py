@@ -23,6 +23,8 @@ _ALL_OF: Final = 4_096
 _ONE_OF: Final = 16
 _LONG: Final = 10**8
 """Numbers below this have fewer digits than any identifier of digits alone."""
+_OLDEST: Final = 125
+"""What has more years is no person, or counts something else than years."""
 _HINTS: Final = "|".join(f"(?:{kind.hint})" for kind in CERTAIN)
 _CODE: Final = r"^[+(]?[0-9A-Za-z][0-9A-Za-z .:()/+-]{5,38}$"
 """What every likely kind is: no longer text, no word of letters alone (which the second form sees to)."""
@@ -129,7 +131,7 @@ def _by_name(name: str, column: pa.Array) -> Iterator[Finding]:
     if not seen or pa.types.is_boolean(column.type):
         return
     is_number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-    if is_number and names_an_age(name):
+    if is_number and names_an_age(name) and _largest(column) <= _OLDEST:
         old = pc.sum(pc.greater(column, 89)).as_py() or 0
         if old:
             yield Finding(column=name, kind="ages over 89", by="content", cells=old, seen=seen)
