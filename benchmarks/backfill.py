@@ -59,9 +59,9 @@ def main(words: Sequence[str]) -> int:
     numbers = [int(word) for word in words if word.isdigit()]
     months = _months(numbers[0] if numbers else ALL_MONTHS)
     with _bench() as (stack, api):
-        first = _backfilled(stack, api, months, "none")
+        first = _backfilled(api, months, "none")
         peer = _peer(stack, months)
-        again = _backfilled(stack, api, months, "completed")
+        again = _backfilled(api, months, "completed")
     result = Result(
         name="backfill",
         machine=machine(),
@@ -80,15 +80,18 @@ def _months(count: int) -> list[str]:
     return [f"{1994 + month // 12}-{month % 12 + 1:02d}" for month in range(count)]
 
 
-def _backfilled(stack: Stack, api: AirflowApi, months: Sequence[str], reprocess: str) -> Backfill:
-    """Counted from the command until the last run has ended, as a person would wait for it."""
+def _backfilled(api: AirflowApi, months: Sequence[str], reprocess: str) -> Backfill:
+    """Counted from the moment that the form is sent until the last run has ended."""
     load, known = os.getloadavg()[0], {run["end_date"] for run in _runs(api)}
-    words = [
-        "airflow", "backfill", "create", "--dag-id", DEPLOY, "--from-date", f"{months[0]}-01",
-        "--to-date", f"{months[-1]}-01", "--max-active-runs", str(_ACTIVE_RUNS), "--reprocess-behavior", reprocess,
-    ]  # fmt: skip
+    asked = {
+        "dag_id": DEPLOY,
+        "from_date": f"{months[0]}-01T00:00:00Z",
+        "to_date": f"{months[-1]}-01T00:00:00Z",
+        "max_active_runs": _ACTIVE_RUNS,
+        "reprocess_behavior": reprocess,
+    }
     began_at = time.time()
-    stack.command(*words, within=600)
+    api.call("POST", "/backfills", json=asked)
 
     def done() -> list[Json] | None:
         runs = [run for run in _runs(api) if run["end_date"] and run["end_date"] not in known]
@@ -158,7 +161,7 @@ def _notes(months: Sequence[str], first: Backfill, again: Backfill, peer: Peer) 
     )
     airflow = (
         "Airflow on SQLite with LocalExecutor, every process real, with the settings of `make up`; "
-        f"{_SLOTS} slots in the pool, {_ACTIVE_RUNS} runs at once. From the command to the end of the last run."
+        f"{_SLOTS} slots in the pool, {_ACTIVE_RUNS} runs at once. From the form to the end of the last run."
     )
     load = (
         f"Load average at the beginning: {first.load:.1f}, one process {peer.load:.1f}, again {again.load:.1f} on "

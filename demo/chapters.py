@@ -177,8 +177,10 @@ def _broken_partition(story: Story) -> str:
         expect(column in log, f"the task's log does not name {column}")
     waiting = story.said("flightworthy", "quarantine", "list", MODEL, "--json")["partitions"]
     expect([each["key"] for each in waiting] == [calendar.BROKEN], f"in quarantine: {waiting}")
+    expect(waiting[0]["freezes"], "it freezes nothing")
     expect(story.status()["champion"] == before["champion"], "the champion changed")
-    return f"refused for {len(waiting[0]['objections'])} reasons, in quarantine; {before['champion']} untouched"
+    reasons = len(waiting[0]["objections"])
+    return f"refused for {reasons} reasons, in quarantine, its window frozen; {before['champion']} untouched"
 
 
 def _worse_model(story: Story) -> str:
@@ -214,6 +216,12 @@ def _drift(story: Story) -> str:
     expect(drifted["retrain"], f"no drift was seen: {drifted['reasons']}")
     run = story.woken(DEPLOY, known)
     story.finished(DEPLOY, run, expected="success")
+    frozen = [
+        each
+        for each in story.said("flightworthy", "quarantine", "list", MODEL, "--json")["partitions"]
+        if each["freezes"]
+    ]
+    expect(not frozen, f"the corrected partition did not end the freeze: {frozen}")
     story.serves("3")
     return (
         f"{len(drifted['drifted'])} features drifted over {drifted['requests']} requests; retrained; version 3 serves"
@@ -301,7 +309,7 @@ CHAPTERS = (
     ),
     Chapter(
         name="A broken partition",
-        expected="the expectations refuse it, it is quarantined with its reasons, the champion is untouched",
+        expected="the expectations refuse it, it waits in quarantine and freezes its window, the champion is untouched",
         play=_kept(_broken_partition),
     ),
     Chapter(
@@ -311,7 +319,8 @@ CHAPTERS = (
     ),
     Chapter(
         name="Drift",
-        expected="the monitor is calm, then sees drift in the prediction log and starts a retrain; version 3",
+        expected="the monitor is calm, then sees drift in the prediction log and starts a retrain, which takes in the "
+        "mended partition; version 3",
         play=_kept(_drift),
     ),
     Chapter(

@@ -66,15 +66,17 @@ class Revision:
     partition: PartitionVersion
     seen_at: datetime
     sources: tuple[str, ...]
+    is_pruned: bool = False
+    """Whether retention has let its rows go; that it was there is still known."""
 
 
-def known_by(contents: Sequence[Revision], as_of: datetime | None) -> PartitionVersion | None:
+def known_by(contents: Sequence[Revision], as_of: datetime | None) -> Revision | None:
     """The newest of a partition's contents that was known; they come as they were seen, without those in quarantine.
 
     The first counts from the end of its data interval on, whenever it was seen: history is loaded late, and is no news.
     """
     known = [each for place, each in enumerate(contents) if not place or as_of is None or each.seen_at <= as_of]
-    return known[-1].partition if known else None
+    return known[-1] if known else None
 
 
 class Belated(StrEnum):
@@ -423,8 +425,11 @@ class _Intake(Generic[ContentT]):
         history = self.store.history(self.model)
         # Rows that say since when they are known are believed; of others only the whole content was seen at a time.
         as_of = self.ask.as_of if self.ask.known_since is None else None
-        known = [known_by(contents, as_of) for key, contents in history.items() if key <= own]
-        whole = version_of(self.model, own, filter(None, known), window=self.ask.window)
+        found = [known_by(contents, as_of) for key, contents in history.items() if key <= own]
+        known = {each.partition: each for each in found if each is not None}
+        whole = version_of(self.model, own, known, window=self.ask.window)
+        if gone := [each for each in whole.partitions if known[each].is_pruned]:
+            raise _let_go(gone)
         return self._cut(whole, self.ask.known_since)
 
     def _cut(self, version: DatasetVersion, known_since: KnownSince | None) -> DatasetVersion:
@@ -434,6 +439,16 @@ class _Intake(Generic[ContentT]):
         counts = {each.digest: self.store.unknown_rows(each, known_since, by=by) for each in version.partitions}
         unknown = {digest: count for digest, count in counts.items() if count}
         return replace(version, cutoff=Cutoff(known_since=known_since, by=by, unknown=unknown) if unknown else None)
+
+
+def _let_go(gone: Sequence[PartitionVersion]) -> PartitionRefused:
+    keys = ", ".join(each.key for each in gone)
+    return PartitionRefused(
+        f"{gone[0].model} has no rows any more of partition {keys} as they were known then: retention.data let them "
+        "go, and the source has other ones or none. Land them again as they were, or ask for a later interval.",
+        model=gone[0].model,
+        keys=[each.key for each in gone],
+    )
 
 
 def _unknown(version: DatasetVersion, ask: Ask) -> PartitionMissing:

@@ -5,15 +5,30 @@ Pure: what there is goes in, what may go comes out with its reason. Removing it 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
+from flightworthy.dataset import DatasetVersion, PartitionVersion, Revision
 from flightworthy.ledger import Entry
 from flightworthy.release import Deployment, Release, served
 
-__all__ = ["Policy", "Prunable", "StoredVersion", "live", "prunable"]
+__all__ = [
+    "REMOVED",
+    "DataPolicy",
+    "Policy",
+    "Prunable",
+    "PrunableData",
+    "StoredVersion",
+    "live",
+    "prunable",
+    "prunable_data",
+]
+
+
+REMOVED: Final = "retention removed it on"
+"""How the reason begins why a release is missing that was thrown away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +47,8 @@ class StoredVersion:
     number: int
     registered_at: datetime | None
     has_alias: bool
+    dataset_digest: str = ""
+    """Of what it learnt from; empty where the registry does not tell, and nothing is known to be needless then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +59,49 @@ class Prunable:
     name: str
     version: int
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataPolicy:
+    """Rows that nobody has needed for ``kept_time`` go; never those of the next run's ``window`` of partitions."""
+
+    window: int
+    kept_time: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrunableData:
+    """A content of a partition whose rows may go, and why."""
+
+    partition: PartitionVersion
+    why: str
+
+
+def prunable_data(
+    policy: DataPolicy,
+    history: Mapping[str, Sequence[Revision]],
+    needed: Collection[DatasetVersion],
+    *,
+    now: datetime,
+) -> list[PrunableData]:
+    """Contents that are in no dataset version that is ``needed``, nor in the next run's window, and not new."""
+    kept = {(each.key, each.digest) for version in needed for each in version.partitions}
+    newest = sorted(history)[-policy.window :]
+    kept |= {(key, history[key][-1].partition.digest) for key in newest}
+    limit = now - policy.kept_time
+    return [
+        PrunableData(partition=partition, why=_why_not_needed(contents, partition, key in newest))
+        for key, contents in sorted(history.items())
+        for partition in dict.fromkeys(each.partition for each in contents if not each.is_pruned)
+        if (key, partition.digest) not in kept
+        and max(each.seen_at for each in contents if each.partition == partition) < limit
+    ]
+
+
+def _why_not_needed(contents: Sequence[Revision], partition: PartitionVersion, is_near: bool) -> str:
+    older = "it was revised" if contents[-1].partition != partition else "it lies before the window of the next run"
+    near = f"{older}, " if is_near or contents[-1].partition == partition else f"{older} and lies before the window, "
+    return f"{near}and nothing that is kept, or was asked for lately, learnt from it"
 
 
 def live(row: Deployment) -> set[str]:

@@ -293,6 +293,20 @@ def test_an_interval_of_which_nothing_is_known_yet_has_nothing_to_learn_from(lan
     assert caught.value.facts["as_of"] == FEBRUARY
 
 
+def test_an_interval_whose_rows_retention_let_go_is_refused_or_taken_again(landed, store):
+    """As it was it can be landed again; what was known then and is no more in the source cannot."""
+    landed.land("2026-01", 1)
+    first = take_in(landed, store, "2026-01").version
+    store.let_go(first.partitions[0])
+    assert take_in(landed, store, "2026-01", as_of=FEBRUARY).version.digest == first.digest
+    landed.land("2026-01", 2)
+    take_in(landed, store, now=LATER)
+    store.let_go(first.partitions[0])
+    with pytest.raises(PartitionRefused, match=r"no rows any more of partition 2026-01.*retention\.data") as caught:
+        take_in(landed, store, "2026-01", as_of=MARCH)
+    assert caught.value.facts["keys"] == ["2026-01"]
+
+
 def test_a_dataset_digest_depends_on_keys_and_contents_alone():
     """Not on the order in which partitions came, nor on which run asked."""
     one = PartitionVersion(model="m", key="a", digest="1" * 64, rows=1)

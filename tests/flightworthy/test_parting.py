@@ -17,8 +17,8 @@ from pyarrow import parquet
 from flightworthy.adapters.dataset_files import DatasetFiles
 from flightworthy.adapters.dataset_files.content import digest_of
 from flightworthy.adapters.dataset_files.parting import Joined, Only, Without
-from flightworthy.errors import ArtifactRefused
-from flightworthy.quarantine import Quarantined, RefusedRows
+from flightworthy.errors import ArtifactRefused, PartitionRefused
+from flightworthy.quarantine import Discard, Quarantined, RefusedRows
 from tests.flightworthy.parted import MODEL, NOW, House, rows_of, suite_of
 from tests.forked import in_a_process
 
@@ -158,6 +158,27 @@ def test_another_content_is_looked_at_anew(house: House) -> None:
     checked = house.line(KEY)
     assert (checked.parted, checked.version.rows) == ((), 10)
     assert [held.rows for held in house.store.quarantined(MODEL)] == [2]
+
+
+def test_what_went_on_and_was_held_later_does_not_come_in_again_by_its_source(house: House) -> None:
+    """The source's content is known by its digest, though what was refused is another."""
+    house.source.tables[KEY] = rows_of(*AGES)
+    (partition,) = house.line(KEY).version.partitions
+    held = house.store.quarantine(partition, reason="r", objections=["o"], now=NOW)
+    assert held.source_digest == digest_of(rows_of(*AGES)) != held.digest
+    with pytest.raises(PartitionRefused, match="waits in quarantine with this very content"):
+        house.ingest(KEY)
+    assert house.store.refused(MODEL) == [held]
+
+
+def test_rows_that_were_given_up_change_nothing_of_what_went_on(house: House) -> None:
+    """The same source is found standing as before."""
+    house.source.tables[KEY] = rows_of(*AGES)
+    checked = house.line(KEY)
+    house.store.give_up(checked.parted[0], Discard(actor="ada", reason="typing mistakes", at=NOW))
+    taken = house.ingest(KEY)
+    assert (taken.stood, taken.version.digest) == (True, checked.version.digest)
+    assert house.store.refused(MODEL) == []
 
 
 def refused_places(held: Quarantined) -> list[int]:

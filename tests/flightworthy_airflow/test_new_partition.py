@@ -313,6 +313,31 @@ def test_how_a_run_ended_is_noted_and_one_that_was_deleted_gives_its_arrival_bac
     assert yard.due(watch) == [THIRD]
 
 
+def test_what_airflow_cannot_say_of_one_run_keeps_no_other_waiting(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither how others ended, nor what else is due; what is not known counts as a run on its way."""
+    for model in ("churn", "claims"):
+        yard.model(model)
+        yard.land(MONDAY, model=model)
+    watch = yard.looked()
+    assert yard.due(watch) == [MONDAY, MONDAY]
+    yard.later = timedelta(minutes=1)
+
+    def asked(dag_id: str) -> bool:
+        if dag_id == "churn.deploy":
+            raise ConnectionError("Airflow does not answer")
+        return False
+
+    monkeypatch.setattr(airflow_runs, "is_busy", asked)
+    assert [each.model for each in watch.due()] == ["claims"]
+
+    yard.take(1)
+    yard.take(2, model="claims")
+    monkeypatch.setattr(airflow_runs, "is_there", lambda run: not asked(run.dag_id))
+    monkeypatch.setattr(airflow_runs, "ending_of", lambda _run: Outcome(failed=False, tasks=()))
+    watch.settle()
+    assert (yard.stages(), yard.stages("claims")) == ({MONDAY: Stage.TAKEN}, {MONDAY: Stage.CONSIDERED})
+
+
 # -- the triggers ------------------------------------------------------------------------------------------------------
 
 

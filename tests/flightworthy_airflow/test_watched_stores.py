@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 import yaml
 
 from flightworthy.adapters.sql_releases import SqlArrivals
@@ -16,6 +18,7 @@ from flightworthy_airflow.hooks import sources
 from flightworthy_airflow.hooks.arrivals import Watch
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook, Places
 from tests.flightworthy_airflow.conftest import SPEC
+from tests.postgres import Postgres
 from tests.s3 import S3, running_s3
 
 MONDAY, NEXT_MONDAY = "2026-01-05", "2026-01-12"
@@ -110,3 +113,31 @@ def test_a_store_that_does_not_answer_is_tried_again_where_its_connection_says_b
     for name in (f"{MONDAY}.csv", f"{MONDAY}.done"):
         s3.put(f"moved/{name}", b"a\n1\n")
     assert kinds(watch) == {MONDAY: Kind.FRESH}
+
+
+@pytest.mark.postgres
+def test_rows_of_a_table_are_announced_when_their_day_is_over_and_committed(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, postgres: Postgres
+) -> None:
+    """In a real PostgreSQL: what is being written is not seen, today is not over, and later rows are a revision."""
+    url = postgres.new_database()
+    monkeypatch.setenv("AIRFLOW_CONN_LANDING", url)
+    engine = sa.create_engine(url)
+    today = datetime.now(UTC)
+    row = sa.text("INSERT INTO visits VALUES (:customer, :at)")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE visits (customer integer, at timestamptz)")
+        connection.execute(row, {"customer": 1, "at": today})
+    watch = watched(uri="sql", conn_id="landing", table="visits", event_time={"columns": ["at"]})
+    monday = datetime.fromisoformat(f"{MONDAY}T09:00:00+00:00")
+    with engine.begin() as connection:
+        connection.execute(row, {"customer": 2, "at": monday})
+        assert kinds(watch) == {}
+
+    assert kinds(watch) == {MONDAY: Kind.FRESH}
+    assert [each.keys for each in watch.due()] == [(MONDAY,)]
+    with engine.begin() as connection:
+        connection.execute(row, {"customer": 3, "at": monday})
+    kinds(watch)
+    assert [each.kind for each in watch.store.of("churn")] == [Kind.FRESH, Kind.REVISED]
+    engine.dispose()

@@ -83,8 +83,8 @@ def test_a_signed_event_about_a_landed_partition_is_an_arrival(store: MemoryArri
     "how",
     [
         {"secret": "a guess"},
-        {"age": 301},
-        {"age": -301},
+        {"age": 400},
+        {"age": -400},
         {"Signature": None},
         {"Signature": "v1,"},
         {"Signature": "v1"},

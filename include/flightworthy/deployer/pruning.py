@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from flightworthy.deployer.containers import RELEASE_LABEL
+from flightworthy.deployer.data_pruning import DataPruner, data_policy_of
 from flightworthy.deployer.errands import Errands
 from flightworthy.deployer.settings import Settings
-from flightworthy.errors import Unavailable
+from flightworthy.errors import Refused, Unavailable
 from flightworthy.release import Release, ReleaseStore
-from flightworthy.retention import Policy, Prunable, StoredVersion, live, prunable
+from flightworthy.retention import REMOVED, Policy, Prunable, StoredVersion, live, prunable
 
 if TYPE_CHECKING:
     from flightworthy.spec import Spec
 
 log = logging.getLogger(__name__)
 
-_RETENTION = "retention removed it on"
 _DAY = timedelta(days=1)
 _ASK = timedelta(minutes=10)
 
@@ -89,12 +89,12 @@ class Pruner:
     def _is_there(self, each: Prunable) -> bool:
         """Whether something of the release may be left: it is not known to be gone for good, or its folder is there."""
         why = self.store.missing().get(each.name, "")
-        return not why.startswith(_RETENTION) or self._folder(self.store.release(each.name)) is not None
+        return not why.startswith(REMOVED) or self._folder(self.store.release(each.name)) is not None
 
     def _prune_release(self, model: str, each: Prunable, now: datetime) -> str:
         release = self.store.release(each.name)
         # Told before it is done: from here on nobody decides to go back to it. Who just did has it in the row.
-        self.store.note_missing({release.id: f"{_RETENTION} {now:%Y-%m-%d}, {each.why}"}, at=now)
+        self.store.note_missing({release.id: f"{REMOVED} {now:%Y-%m-%d}, {each.why}"}, at=now)
         if release.id in live(self.store.deployment(model)):
             self.store.note_missing({release.id: None}, at=now)
             return "it was decided to go back to it meanwhile"
@@ -138,6 +138,15 @@ def pruner_of(store: ReleaseStore, settings: Settings) -> Pruner:
     return Pruner(store=store, releases=settings.home / "releases", engine=DockerContainers(), versions=versions)
 
 
+def data_pruner_of(pruner: Pruner, settings: Settings) -> DataPruner:
+    """What lets rows go here. Imports pandas."""
+    from flightworthy.adapters.dataset_files import DatasetFiles
+
+    return DataPruner(
+        releases=pruner.store, data=DatasetFiles(root=settings.home / "datasets"), versions=pruner.versions
+    )
+
+
 class DailyPruning:
     """Prunes every model whose spec can be read, once a day, beside the loop. The mark is a file of the home."""
 
@@ -169,6 +178,16 @@ class DailyPruning:
         pruner = pruner_of(self._store, self._settings)
         for spec in specs.loaded:
             pruner.prune(spec.model, policy_of(spec), now=self._clock())
+            self._prune_data(pruner, spec)
         for model, error in specs.refused.items():
             log.warning("not_pruned model=%s reason=%s", model, error.message)
         self._mark.touch()
+
+    def _prune_data(self, pruner: Pruner, spec: Spec) -> None:
+        policy = data_policy_of(spec)
+        if policy is None:
+            return
+        try:
+            data_pruner_of(pruner, self._settings).prune(spec.model, policy, now=self._clock())
+        except Refused as refused:
+            log.warning("data_not_pruned model=%s reason=%s", spec.model, refused.message)

@@ -294,3 +294,5 @@ class Retention(Section):
     """How long others that served stay after they last did."""
     unused: Duration = Field(default="14d", validate_default=True)
     """How long what never served stays: backfilled and refused versions, withdrawn releases."""
+    data: Duration | None = None
+    """How long rows stay that nobody needs or asks for; none: for ever."""

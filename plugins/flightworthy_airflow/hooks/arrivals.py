@@ -139,7 +139,7 @@ class Watch:
         model = spec.model
         if kept.known is None:
             kept.known = self.store.known(model)
-        files = listing(spec.source)
+        files = self._ended(spec, listing(spec.source))
         whole = None if spec.source.complete.named is None else self._is_whole(kept)
         seen = arrivals(files, before=kept.before, known=kept.known, is_whole=whole)
         found = _arrived(seen, kept.spec, self.hook.now())
@@ -147,6 +147,13 @@ class Watch:
         kept.before, kept.known = files, seen.known
         for each in found:
             log.info("arrived model=%s partition=%s kind=%s digest=%s", model, each.key, each.kind, each.digest[:12])
+
+    def _ended(self, spec: Spec, files: tuple[SourceFile, ...]) -> tuple[SourceFile, ...]:
+        """Without what is still going on: a table has rows of today as soon as the day has begun. A file has landed."""
+        if not spec.source.is_sql:
+            return files
+        current = key_of(self.hook.now(), spec.source.partition)
+        return tuple(file for file in files if file.key < current)
 
     def due(self) -> list[Announcement]:
         """What to announce now, one of a model at most."""
@@ -160,29 +167,33 @@ class Watch:
     def settle(self) -> None:
         """Ask Airflow how the runs that have taken something stand, and note how they ended."""
         for run, group in _by_run(self.store.taken()).items():
-            if not airflow_runs.is_there(run):
-                log.warning("run_gone run=%s partitions=%s", run.run_id, [each.key for each in group])
-                self.store.give_up(group)
-            elif (ending := airflow_runs.ending_of(run)) is not None:
-                self.store.conclude(run, ending, at=self.hook.now())
-                log.info("considered run=%s partitions=%s outcome=%s", run.run_id, [each.key for each in group], ending)
+            self._settle(run, group)
 
     def settle_failed(self) -> None:
         """The same for what failed lately and may have been cleared since, from a task behind ``ingest``."""
-        lately = self.store.failed(since=self.hook.now() - RETRIED_FOR)
-        for run, group in _by_run(lately).items():
-            if not airflow_runs.is_there(run):
-                continue
-            ending = airflow_runs.ending_of(run)
-            if ending is not None and ending != group[0].outcome:
-                self.store.conclude(run, ending, at=self.hook.now())
+        for run, group in _by_run(self.store.failed(since=self.hook.now() - RETRIED_FOR)).items():
+            self._settle(run, group)
+
+    def _settle(self, run: RunName, group: Sequence[Arrival]) -> None:
+        try:
+            ending = airflow_runs.ending_of(run) if airflow_runs.is_there(run) else None
+            is_gone = ending is None and not airflow_runs.is_there(run)
+        except Exception as error:  # noqa: BLE001 - what Airflow cannot say of one run keeps no other waiting
+            log.warning("run_not_asked run=%s reason=%s", run.run_id, error)
+            return
+        if ending is not None and ending != group[0].outcome:
+            self.store.conclude(run, ending, at=self.hook.now())
+            log.info("considered run=%s partitions=%s outcome=%s", run.run_id, [each.key for each in group], ending)
+        elif is_gone and group[0].outcome is None:
+            log.warning("run_gone run=%s partitions=%s", run.run_id, [each.key for each in group])
+            self.store.give_up(group)
 
     def _due(self, spec: Spec, waiting: Sequence[Arrival]) -> Announcement | None:
         asked: dict[str, Any] = {"new_data": spec.schedule.new_data, "now": self.hook.now()}
         found = due(waiting, **asked, is_busy=False)
         # Airflow is only asked where an announcement seems to be lost.
         if found is not None and any(each.announced_at is not None for each in waiting):
-            return due(waiting, **asked, is_busy=airflow_runs.is_busy(f"{spec.model}.deploy"))
+            return due(waiting, **asked, is_busy=_is_busy(f"{spec.model}.deploy"))
         return found
 
     def _is_whole(self, kept: _Model) -> Callable[[str, Sequence[SourceFile]], bool]:
@@ -203,6 +214,14 @@ class Watch:
 def _arrived(seen: Arrivals, spec: Spec, at: datetime) -> tuple[Arrival, ...]:
     window = spec.dataset.window if spec.dataset.revisions == "retrain" else 0
     return arrived(seen, model=spec.model, first=_first(spec), at=at, retrained_window=window)
+
+
+def _is_busy(dag_id: str) -> bool:
+    try:
+        return airflow_runs.is_busy(dag_id)
+    except Exception as error:  # noqa: BLE001 - nor may one model's DAG; what is not known counts as a run on its way
+        log.warning("dag_not_asked dag=%s reason=%s", dag_id, error)
+        return True
 
 
 def _first(spec: Spec) -> str:

@@ -46,7 +46,9 @@ def wholeness_of(source: Source) -> Wholeness:
     return Wholeness.of(source, _files_at(source))
 
 
-def source_of(spec: Spec, protection: Protection, *, progress: Callable[[Progress], None]) -> ProtectedSource:
+def source_of(
+    spec: Spec, protection: Protection, *, progress: Callable[[Progress], None] | None = None
+) -> ProtectedSource:
     """The model's source, typed as its spec says; what names a person is treated before anybody sees it.
 
     ``progress`` is told now and then how far a long reading is.
@@ -56,7 +58,7 @@ def source_of(spec: Spec, protection: Protection, *, progress: Callable[[Progres
     return ProtectedSource(source=_unprotected(spec, progress), protection=protection)
 
 
-def _unprotected(spec: Spec, progress: Callable[[Progress], None]) -> PartitionFiles | PartitionTable:
+def _unprotected(spec: Spec, progress: Callable[[Progress], None] | None) -> PartitionFiles | PartitionTable:
     from flightworthy.adapters.partition_files import PartitionFiles
 
     source = spec.source

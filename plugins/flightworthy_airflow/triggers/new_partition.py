@@ -29,6 +29,7 @@ HANDED_ON_SECONDS: Final = 5.0
 REST: Final = 4.0
 """How many times as long as a look took the source is left alone after it: a listing that costs is made more rarely."""
 LONGEST_REST_SECONDS: Final = 60.0
+REST_AFTER_TROUBLE_SECONDS: Final = 5.0
 SETTLE_SECONDS: Final = 3.0
 SETTLE_FAILED_SECONDS: Final = 60.0
 
@@ -160,12 +161,13 @@ class _Rounds:
         self.watch.store.announced(announcement, at=self.watch.hook.now())
 
     def _look(self, model: str) -> None:
-        began = time.monotonic()
+        began, least = time.monotonic(), REST_AFTER_TROUBLE_SECONDS
         try:
             self.watch.look(model)
+            least = 0.0
         finally:
             ended = time.monotonic()
-            self.resting[model] = ended + min(LONGEST_REST_SECONDS, REST * (ended - began))
+            self.resting[model] = ended + max(least, min(LONGEST_REST_SECONDS, REST * (ended - began)))
 
     def _let_go_of_done(self) -> None:
         for model in [model for model, look in self.looks.items() if look.done()]:

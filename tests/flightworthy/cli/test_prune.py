@@ -36,3 +36,14 @@ def test_a_model_without_a_folder_cannot_be_pruned(call: Call, house: House) -> 
     house.promote(1)
     assert call("prune", "diagnosis").code == 1
     assert call("prune", "diagnosys").code == 1
+
+
+def test_rows_are_let_go_only_where_a_registry_tells_what_is_needed(call: Call, house: House) -> None:
+    """Without one all stay, and the answer says why."""
+    folder = shutil.copytree(MODELS / "diagnosis", house.models / "diagnosis")
+    text = (folder / "model.yaml").read_text()
+    (folder / "model.yaml").write_text(f"{text}\nretention: {{data: 30d}}\n")
+    told = call("prune", "--dry-run", "--json").document["models"][0]["data"]
+    assert told["gone"] == []
+    assert "Set MLFLOW_TRACKING_URI" in told["kept_since"]
+    assert "No rows of diagnosis were let go" in call("prune").out

@@ -56,7 +56,8 @@ class DatasetFiles:
     root: Path
 
     def current(self, model: str) -> dict[str, PartitionVersion]:
-        return {key: contents[-1].partition for key, contents in self.history(model).items()}
+        newest = {key: contents[-1] for key, contents in self.history(model).items()}
+        return {key: each.partition for key, each in newest.items() if not each.is_pruned}
 
     def keys(self, model: str) -> list[str]:
         """Every key that ever had a partition, in time order."""
@@ -74,10 +75,28 @@ class DatasetFiles:
         contents = []
         for seen in writing.read_json(folder / "revisions.json", default=[]):
             manifest = writing.read_json(folder / seen["digest"][:12] / "manifest.json", default=None)
-            if manifest is not None:
+            if manifest is not None or "pruned" in seen:
+                partition = PartitionVersion(**seen["pruned"]) if manifest is None else _partition(manifest)
                 at, sources = datetime.fromisoformat(seen["seen_at"]), tuple(seen["sources"])
-                contents.append(Revision(partition=_partition(manifest), seen_at=at, sources=sources))
+                contents.append(Revision(partition=partition, seen_at=at, sources=sources, is_pruned=manifest is None))
         return contents
+
+    def asked_since(self, model: str, at: datetime) -> list[DatasetVersion]:
+        """The dataset versions that somebody made or asked for since then."""
+        return versions.asked_since(self.root / model, model, at)
+
+    def let_go(self, partition: PartitionVersion) -> None:
+        """Remove a content's rows; that it was there, and when, is still known. Idempotent."""
+        with self._locked(partition.model):
+            listed = self._listed(partition.model, partition.key)
+            told = {"model": partition.model, "key": partition.key, "digest": partition.digest, "rows": partition.rows}
+            # Told before it is done: a content that is gone without a word would make a revision the first one.
+            writing.replace_json(
+                self._key_folder(partition.model, partition.key) / "revisions.json",
+                [{**each, "pruned": told} if each["digest"] == partition.digest else each for each in listed],
+            )
+            if self._folder(partition).exists():
+                writing.remove_folder(self._folder(partition))
 
     def fingerprints(self, model: str) -> dict[str, str]:
         marks: dict[str, str] = writing.read_json(self.root / model / "fingerprints.json", default={})
@@ -302,7 +321,7 @@ class DatasetFiles:
     def _is_mended(self, held: Quarantined) -> bool:
         folder = self._key_folder(held.model, held.key)
         since = self._listed(held.model, held.key)[held.known :]
-        return any((folder / each["digest"][:12] / "manifest.json").exists() for each in since)
+        return any("pruned" in each or (folder / each["digest"][:12] / "manifest.json").exists() for each in since)
 
     def _columns(self, partition: PartitionVersion, names: Sequence[str]) -> pa.Table:
         """Those of the named columns that there are."""

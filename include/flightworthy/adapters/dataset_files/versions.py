@@ -16,13 +16,15 @@ from flightworthy.dataset import DatasetVersion, PartitionVersion
 from flightworthy.errors import ArtifactRefused
 from flightworthy.known import Ask, Cutoff, KnownSince
 
-__all__ = ["answer", "answered", "is_recorded", "read", "record", "settle"]
+__all__ = ["answer", "answered", "asked_since", "is_recorded", "read", "record", "settle"]
 
 
 def record(folder: Path, version: DatasetVersion) -> None:
     """Keep what ``version`` is made of, in the model's folder. Idempotent."""
     file = _file(folder, version.digest)
     if file.exists():
+        # When it was last asked for, for retention.
+        file.touch()
         return
     said: dict[str, Any] = {
         "digest": version.digest,
@@ -56,6 +58,13 @@ def is_recorded(folder: Path, digest: str) -> bool:
     """Whether `read` finds it."""
     said = writing.read_json(_file(folder, digest), default=None)
     return said is not None and said["digest"].startswith(digest)
+
+
+def asked_since(folder: Path, model: str, at: datetime) -> list[DatasetVersion]:
+    """The versions that were recorded, for the first time or again, since then."""
+    files = sorted((folder / "versions").glob("*.json"))
+    since = [file for file in files if file.stat().st_mtime >= at.timestamp()]
+    return [_version(model, writing.read_json(file)) for file in since]
 
 
 def answer(folder: Path, ask: Ask, version: DatasetVersion) -> None:

@@ -42,6 +42,7 @@ class MlflowStorage:
                 number=int(version.version),
                 registered_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
                 has_alias=int(version.version) in aliased,
+                dataset_digest=version.tags.get(f"{TAG}dataset_digest", ""),
             )
             for version in found
         ]

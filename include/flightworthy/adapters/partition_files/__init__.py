@@ -49,10 +49,6 @@ class Progress:
     """Rows a second."""
 
 
-def _untold(progress: Progress) -> None:
-    """Nobody wants to know."""
-
-
 @dataclass(slots=True, kw_only=True)
 class PartitionFiles:
     """A `flightworthy.dataset.PartitionSource` of `flightworthy.dataset.Rows`.
@@ -69,7 +65,7 @@ class PartitionFiles:
     largest: int = LARGEST
     files_at: Any = None
     protect: Protect | None = None
-    progress: Callable[[Progress], None] = _untold
+    progress: Callable[[Progress], None] | None = None
     _sorted: dict[str, tuple[str, Sorted]] = field(default_factory=dict)
 
     @classmethod
@@ -142,7 +138,7 @@ class PartitionFiles:
         for cells in all_cells:
             yield cells
             rows += cells.batch.num_rows
-            if (now := time.monotonic()) - told >= _PAUSE:
+            if self.progress is not None and (now := time.monotonic()) - told >= _PAUSE:
                 told = now
                 self.progress(Progress(uri=file.uri, rows=rows, share=file.share(), rate=rows / (now - began)))
 
