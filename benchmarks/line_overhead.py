@@ -98,7 +98,11 @@ class OneProcess:
     def __exit__(self, *_: object) -> None:
         if self._child.stdin is not None:
             self._child.stdin.close()
-        self._child.wait(timeout=30)
+        try:
+            self._child.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._child.kill()  # it has answered everything; what a library still does at its end is not measured
+            self._child.wait()
         self._log.close()
 
     def _answer(self) -> dict[str, Any]:

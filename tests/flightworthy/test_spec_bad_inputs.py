@@ -451,6 +451,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
         ("{partition}.csv", "today.csv", "must contain {partition}, or event_time must say which rows"),
         ("{partition}.csv", "{date}/{partition}.csv", "{date} means nothing here; only {partition} is replaced"),
         ("{partition}.csv", "{partition}.xlsx", "must end in .csv, .jsonl, .ndjson or .parquet"),
+        ("{partition}.csv", "{partition}.csv\n  member: x.csv", "source.member=x.csv: is for a uri that ends in .zip"),
         ('"%Y-%m-%d"', '"%d-%m-%Y"', "but sorts before it. Write the larger unit first"),
         ('"%Y-%m-%d"', '"%Y/../%m"', "may hold directives like %Y, letters, digits"),
         ('"%Y-%m-%d"', '"%Y-%m"', "is too coarse for schedule.cron, which runs every day"),

@@ -22,6 +22,7 @@ __all__ = [
     "OnRows",
     "Suite",
     "SuiteResult",
+    "foreign_row_condition",
     "unknown_type",
 ]
 
@@ -196,6 +197,13 @@ class SuiteResult:
     @property
     def passed(self) -> bool:
         return not self.objections
+
+
+def foreign_row_condition(kwargs: Mapping[str, Any]) -> str | None:
+    """Why a row condition is refused: what one engine alone understands means something else on another."""
+    if not isinstance(kwargs.get("row_condition"), str) or kwargs.get("condition_parser") == "great_expectations":
+        return None
+    return "is in one engine's own language; say condition_parser: great_expectations, which all of them read"
 
 
 def unknown_type(kind: object) -> str:

@@ -10,7 +10,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from flightworthy.expectations.suite import CRITICAL, EXPECTATIONS, SEVERITIES, Expectation, unknown_type
+from flightworthy.expectations.suite import (
+    CRITICAL,
+    EXPECTATIONS,
+    SEVERITIES,
+    Expectation,
+    foreign_row_condition,
+    unknown_type,
+)
 from flightworthy.spec.reading import spec_error
 from flightworthy.spec.written import At, Problem, Written
 
@@ -86,6 +93,8 @@ def _problems_of(written: Written, at: At, said: Mapping[str, Any]) -> Iterator[
     if not isinstance(kwargs, Mapping):
         yield written.problem((*at, "kwargs"), 'must be a mapping, like {"column": "age", "min_value": 0}')
         return
+    if (why := foreign_row_condition(kwargs)) is not None:
+        yield written.problem((*at, "kwargs", "row_condition"), why)
     for name, value in kwargs.items():
         if isinstance(value, Mapping) and any(key in value for key in _PARAMETERS):
             message = "is a parameter of a run; write the value out"

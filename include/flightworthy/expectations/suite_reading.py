@@ -33,6 +33,7 @@ from flightworthy.expectations.suite import (
     Expectation,
     OnRows,
     Suite,
+    foreign_row_condition,
     unknown_type,
 )
 from flightworthy.spec.quantities import read_share
@@ -193,21 +194,14 @@ def _problems_of_expectation(written: Written, at: At, said: Any) -> Iterator[Pr
         yield written.problem((*at, "type"), unknown_type(kind))
     if not isinstance(said.get("kwargs"), Mapping):
         yield written.problem((*at, "kwargs"), "must be a mapping, like {column: age, min_value: 0}")
-    else:
-        yield from _problems_of_row_condition(written, (*at, "kwargs"), said["kwargs"])
+    elif (why := foreign_row_condition(said["kwargs"])) is not None:
+        yield written.problem((*at, "kwargs", "row_condition"), why)
     if said.get("severity", CRITICAL) not in SEVERITIES:
         yield written.problem((*at, "severity"), f"must be one of {', '.join(SEVERITIES)}")
     if not isinstance(said.get("meta", {}), Mapping):
         yield written.problem((*at, "meta"), "must be a mapping")
     if "rows" in said:
         yield from _problems_of_its_rows(written, at, said)
-
-
-def _problems_of_row_condition(written: Written, at: At, kwargs: Mapping[str, Any]) -> Iterator[Problem]:
-    """What pandas, Spark or a database alone understands would mean something else on another engine."""
-    if isinstance(kwargs.get("row_condition"), str) and kwargs.get("condition_parser") != "great_expectations":
-        message = "is in one engine's own language; say condition_parser: great_expectations, which all of them read"
-        yield written.problem((*at, "row_condition"), message)
 
 
 def _unknown_keys(written: Written, at: At, said: Mapping[str, Any]) -> Iterator[Problem]:

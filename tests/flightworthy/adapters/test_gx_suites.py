@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,9 +9,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from great_expectations.exceptions.exceptions import MetricResolutionError
+from great_expectations.execution_engine.execution_engine import MetricComputationConfiguration
+from great_expectations.validator.metric_configuration import MetricConfiguration
 
 from flightworthy.adapters.dataset_files import DatasetFiles
 from flightworthy.adapters.gx_suites import GxSuites
+from flightworthy.adapters.gx_suites.answered import AnsweredOnce
 from flightworthy.adapters.partition_counts import DuckdbCounts
 from flightworthy.adapters.partition_files import PartitionFiles
 from flightworthy.adapters.spec_files import load, read
@@ -202,3 +207,43 @@ def test_all_months_of_the_real_claims_pass_and_their_dirt_is_reported(tmp_path)
     assert "PolicyNumber: values to be unique" in warnings["1996-12"]
     assert "FraudFound_P: unique value count to be between: observed 1" in warnings["1995-07"]
     assert len(source.unplaced()) == 2
+
+
+def test_what_an_engine_answered_is_not_asked_again_because_something_else_failed():
+    """The library asks a whole round anew for each thing that cannot be told; each reason stays with its question."""
+    asked: Counter[str] = Counter()
+
+    def configuration(name: str, answer: object) -> MetricComputationConfiguration:
+        def told(**_: object) -> object:
+            asked[name] += 1
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        metric = MetricConfiguration(name, {})
+        return MetricComputationConfiguration(metric_configuration=metric, metric_fn=told, metric_provider_kwargs={})
+
+    class Bundles:
+        def resolve_metric_bundle(self, bundle):
+            return {each.metric_configuration.id: each.metric_fn() for each in bundle}
+
+    class Engine(AnsweredOnce, Bundles):
+        pass
+
+    engine = Engine()
+    direct = [configuration("direct", 1), configuration("text", TypeError("holds no numbers"))]
+    bundled = [configuration("bundled", 2), configuration("pattern", ValueError("no pattern"))]
+    resolve = engine._process_direct_and_bundled_metric_computation_configurations
+    reasons = []
+    for _ in range(3):
+        with pytest.raises(MetricResolutionError) as raised:
+            resolve(direct, bundled)
+        reasons.append((str(raised.value), raised.value.failed_metrics[0].metric_name))
+    assert reasons == [("no pattern", "pattern")] * 3
+    with pytest.raises(MetricResolutionError, match="holds no numbers"):
+        resolve(direct, bundled[:1])
+    assert resolve(direct[:1], bundled[:1]) == {
+        direct[0].metric_configuration.id: 1,
+        bundled[0].metric_configuration.id: 2,
+    }
+    assert asked == {"direct": 1, "text": 1, "bundled": 2, "pattern": 2}

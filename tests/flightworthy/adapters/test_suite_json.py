@@ -130,6 +130,10 @@ def one(**said: Any) -> dict[str, Any]:
             one(kwargs={"column": "a", "min_value": {"$PARAMETER": "low"}}),
             "expectations[0].kwargs.min_value: is a parameter of a run; write the value out",
         ),
+        (
+            one(kwargs={"column": "a", "row_condition": "a > 1", "condition_parser": "pandas"}),
+            "expectations[0].kwargs.row_condition=a > 1: is in one engine's own language",
+        ),
         ({"expectations": [7]}, 'suite.json:3: expectations[0]=7: must be {"type": …, "kwargs": …}'),
     ],
 )

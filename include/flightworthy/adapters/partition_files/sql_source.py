@@ -156,7 +156,7 @@ class PartitionTable:
     def _look(self, seen: sql_types.Seen, name: str, values: Sequence[Any]) -> None:
         try:
             seen.add(values)
-        except sql_types.Untyped as error:
+        except TypeError as error:
             raise self._untyped(name, error) from None
 
     def _untyped(self, name: str, error: Exception) -> PartitionRefused:
@@ -172,7 +172,7 @@ class PartitionTable:
             for (name, kind), values in zip(shape.items(), zip(*rows, strict=True), strict=True):
                 try:
                     arrays.append(sql_types.array_of(values, kind))
-                except sql_types.Untyped as error:
+                except TypeError as error:
                     raise self._untyped(name, error) from None
             yield Cells(batch=pa.RecordBatch.from_arrays(arrays, names=list(shape)), place=place, first=first)
             first += len(rows)

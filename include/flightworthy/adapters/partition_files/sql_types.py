@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
-__all__ = ["Seen", "Untyped", "array_of", "told"]
+__all__ = ["Seen", "array_of", "told"]
 
 _MOST_DIGITS: Final = 38
 _EXACT: Final = 2**53
@@ -26,10 +26,6 @@ _POSTGRES: Final[Mapping[int, pa.DataType]] = {
     1184: _INSTANT,
 }
 _NUMERIC: Final = 1700
-
-
-class Untyped(ValueError):
-    """A value of a kind that no partition holds; says which."""
 
 
 def told(dialect: str, description: Sequence[Any]) -> pa.DataType | None:
@@ -56,7 +52,7 @@ class Seen:
     scale: int = 0
 
     def add(self, values: Iterable[Any]) -> None:
-        """Look at some more. Raises `Untyped`."""
+        """Look at some more. Raises TypeError, saying what no partition holds."""
         for value in values:
             if value is None:
                 continue
@@ -111,7 +107,7 @@ def _kind(value: Any) -> type:
         return datetime if value.tzinfo is None else _Aware
     if type(value) in {bool, int, float, Decimal, str, date, UUID}:
         return type(value)
-    raise Untyped(f"a value of the type {type(value).__name__}")
+    raise TypeError(f"a value of the type {type(value).__name__}")
 
 
 def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
@@ -135,5 +131,5 @@ def _finite(value: Any) -> Decimal | None:
         return None
     number = Decimal(value)
     if number.is_infinite():
-        raise Untyped("an infinite number")
+        raise TypeError("an infinite number")
     return None if number.is_nan() else number
