@@ -90,9 +90,8 @@ class Line:
                 model=self.spec.model, key=key, window=self.spec.dataset.window, as_of=None,
                 known_since=self.spec.source.rows_known_since,
             )  # fmt: skip
-            taken = ingest(
-                source_of(self.spec, progress=lambda _: None), self.hook.datasets(), ask, now=self.hook.now()
-            )
+            source = source_of(self.spec, self.hook.protection(self.spec), progress=lambda _: None)
+            taken = ingest(source, self.hook.datasets(), ask, now=self.hook.now())
         with self._timed("check_expectations"):
             dataset = self._checked(taken.version.digest, key)
         with self._timed("train"):

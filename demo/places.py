@@ -32,6 +32,7 @@ _SECRETS: dict[str, Callable[[], str]] = {
     "airflow_secret_key": lambda: secrets.token_hex(32),
     "mlflow_password": lambda: secrets.token_urlsafe(18),
     "mlflow_secret_key": lambda: secrets.token_hex(32),
+    "pseudonym_key": lambda: secrets.token_hex(32),
 }
 
 
@@ -90,11 +91,15 @@ class Places:
 
     def secret(self, name: str) -> str:
         """The secret of that name: made on first use, kept in a file that only its owner reads."""
+        return self.secret_file(name).read_text(encoding="utf-8").strip()
+
+    def secret_file(self, name: str) -> Path:
+        """The file of that secret, for who is told its place and not the secret."""
         path = self.secrets / name
         if not path.exists():
             passwords = {f"airflow_{user}_password": _password for user in USERS}
             write_private(path, {**_SECRETS, **passwords}[name]())
-        return path.read_text(encoding="utf-8").strip()
+        return path
 
     def key_pair(self) -> tuple[Path, Path]:
         """The private key that models are signed with, and its public key: made on first use, like every secret."""

@@ -89,6 +89,7 @@ class Settings:
             "FLIGHTWORTHY_ROUTER_ADMIN_PORT": str(places.ports().router_admin),
             "FLIGHTWORTHY_MODELS": os.environ.get("FLIGHTWORTHY_MODELS", str(ROOT / "include" / "models")),
             "FLIGHTWORTHY_VERIFYING_KEY": str(places.key_pair()[1]),
+            "FLIGHTWORTHY_PSEUDONYM_KEY_FILE": str(places.secret_file("pseudonym_key")),
         }
         if data := os.environ.get("FLIGHTWORTHY_DATA_DIR"):
             told["FLIGHTWORTHY_DATA_DIR"] = str(Path(data).resolve())

@@ -21,6 +21,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from flightworthy.errors import PartitionMissing, PartitionRefused, Refused
 from flightworthy.known import Ask, Cutoff, KnownSince
 from flightworthy.partition import SourceFile, fingerprints
+from flightworthy.personal import text_of
 from flightworthy.quarantine import Discard, Quarantined
 
 __all__ = [
@@ -200,9 +201,7 @@ def split_of(entity: object, *, holdout: float, validation: float) -> Split:
 def _entity_text(entity: object) -> str:
     if entity is None or (isinstance(entity, float) and math.isnan(entity)):
         raise ValueError("a row without an entity belongs to no side of the split; the entity column must be complete")
-    if isinstance(entity, float) and entity.is_integer():
-        return str(int(entity))
-    return str(entity)
+    return text_of(entity)
 
 
 class PartitionSource(Protocol[ReadT_co]):

@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 from flightworthy.artifact import digest_of
 from flightworthy.errors import ModelCodeError, Refused
 from flightworthy.evaluation import Metrics, Scored
+from flightworthy.personal import Treatment
 from flightworthy.spec import LOWER_IS_BETTER, Feature, Spec
 
 __all__ = [
@@ -206,9 +207,9 @@ def contract_of(spec: Spec) -> dict[str, Any]:
     return {
         "model": spec.model,
         "entity": spec.entity,
-        "entity_is_personal": spec.entity_is_personal,
+        "entity_is_personal": spec.treatment(spec.entity) is not None,
         "features": [
-            {"name": name, **feature.model_dump(mode="json", exclude_none=True)}
+            {"name": name, **feature.model_dump(mode="json", exclude_none=True), **_treated(spec.treatment(name))}
             for name, feature in spec.features.items()
         ],
         "requests": spec.requests.model_dump(mode="json"),
@@ -218,6 +219,10 @@ def contract_of(spec: Spec) -> dict[str, Any]:
             "threshold": spec.evaluation.threshold,
         },
     }
+
+
+def _treated(treatment: Treatment | None) -> dict[str, Any]:
+    return {} if treatment is None else {"personal": treatment.tell()}
 
 
 def choose(runs: Iterable[TrainingRun], metric: str) -> TrainingRun:

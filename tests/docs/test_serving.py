@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from flightworthy.image.recipe import SERVER_ENVIRONMENT
+from flightworthy.personal import KEY, KEY_FILE
 from flightworthy.serving.__main__ import _parser
 from flightworthy.serving.metrics import Metrics
 from flightworthy.serving.problem import TITLES
-from flightworthy.serving.pseudonyms import KEY, KEY_FILE
 from tests.flightworthy.serving.making import make_fraud
 from tests.flightworthy.serving.running import serving
 

@@ -519,3 +519,23 @@ def test_the_error_carries_its_facts_and_survives_pickling(tmp_path: Path) -> No
 def test_an_approval_that_cannot_be_given_is_refused(refused: Refused, written: str, told: str) -> None:
     """Nobody waits for what nobody can answer, and nothing passes for want of a question."""
     assert told in refused(changed("  bake_time: 5s\n", f"  bake_time: 5s\n  approval: {written}\n"))
+
+
+@pytest.mark.parametrize(
+    "written, told",
+    [
+        ("{columns: {customer_id: drop}}", "columns.customer_id=drop: is the entity: only a pseudonym"),
+        ("{columns: {left: pseudonym}}", "columns.left=pseudonym: is the target"),
+        ("{columns: {age: drop}}", "columns.age=drop: is a feature, and cannot be left out"),
+        ("{columns: {age: pseudonym}}", "make it a category"),
+        ("{columns: {mean_radius: {bucket: 5, prefix: 2}}}", "must say one thing"),
+        ("{columns: {email: hash}}", "must be one of pseudonym, drop, zip3"),
+        ("{columns: {age: {bucket: 1}}}", "at least 2"),
+        ("{columns: {email: drop}, not_personal: {email: it is ours}}", "cannot be both"),
+        ("{not_personal: {url: ''}}", "not_personal.url"),
+        ("{columns: {age: {bukket: 5}}}", "did you mean bucket"),
+    ],
+)
+def test_what_becomes_of_personal_columns_must_make_sense(refused: Refused, written: str, told: str) -> None:
+    """Each offence is told by its line and key; nothing is guessed."""
+    assert told in refused(changed("\nsource:", f"\npersonal: {written}\nsource:"))

@@ -24,7 +24,7 @@ SHARES = (
     "dataset.validation", "dataset.holdout", "drift.drifted_share", "release.max_error_rate", "release.max_slowdown",
     "release.max_flip_rate", "release.shadow.max_flip_rate",
 )  # fmt: skip
-MARKS = {"features": ".*", "gates": "[]"}
+MARKS = {"features": ".*", "gates": "[]", "columns": ".*"}
 
 
 def keys(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:

@@ -126,8 +126,8 @@ def test_the_contract_names_the_features_in_order_and_how_to_read_the_answer() -
     """A server needs nothing else."""
     contract = contract_of(make_spec(features={"b": {"type": "category", "values": ["x"]}, "a": "number"}))
     assert contract["features"] == [
-        {"name": "b", "type": "category", "nullable": False, "values": ["x"], "personal": False},
-        {"name": "a", "type": "number", "nullable": False, "personal": False},
+        {"name": "b", "type": "category", "nullable": False, "values": ["x"]},
+        {"name": "a", "type": "number", "nullable": False},
     ]
     assert contract["output"] == {"kind": "probability", "positive": 1, "threshold": 0.5}
 

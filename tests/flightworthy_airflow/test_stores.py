@@ -58,7 +58,8 @@ def read(source: Source, key: str, line: Line) -> pa.Table:
     line.say(source=source.model_dump(exclude_unset=True))
     from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 
-    found = source_of(FlightworthyHook().spec(MODEL), progress=print)
+    spec = FlightworthyHook().spec(MODEL)
+    found = source_of(spec, FlightworthyHook().protection(spec), progress=print)
     return table_of(found.read([key])[key])
 
 
@@ -147,7 +148,8 @@ def test_a_file_that_is_written_anew_while_it_is_read_is_tried_again(s3: S3, lin
     line.say(source=on_s3("anew/{partition}.csv").model_dump(exclude_unset=True))
     from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 
-    content = source_of(FlightworthyHook().spec(MODEL), progress=print).read([MONDAY])[MONDAY]
+    spec = FlightworthyHook().spec(MODEL)
+    content = source_of(spec, FlightworthyHook().protection(spec), progress=print).read([MONDAY])[MONDAY]
     s3.put(f"anew/{MONDAY}.csv", b"id\n1\n2\n")
     with pytest.raises(Unavailable, match="is not the file any more that was listed, of 5 bytes"):
         table_of(content)

@@ -49,6 +49,7 @@ COMMANDS = {
     "reproduce": "train a version again from what was recorded, and say whether it is the same",
     "diff": "show what differs between two versions: data, parameters, code, packages, metrics, decision",
     "backtest": "show what the versions of past intervals were worth, and against whom",
+    "erase": "take a person out of partitions and prediction log, and list what learnt from them",
     "prune": "throw away what retention lets go: images, folders and versions that nobody needs",
     "compact": "turn finished files of the prediction log into Parquet, a folder for each day",
     "database": "make or upgrade the tables of the release database, or look at them",
@@ -280,6 +281,19 @@ def _prune(command: argparse.ArgumentParser) -> None:
     _json(command)
 
 
+def _erase(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument(
+        "--entity",
+        required=True,
+        metavar="ID",
+        help="the id as the source and requests write it; - reads it from stdin",
+    )
+    command.add_argument("--reason", required=True, help="why, without naming anybody; it is written into the ledger")
+    command.add_argument("--dry-run", action="store_true", help="only say what would go, and who learnt from it")
+    _json(command)
+
+
 def _compact(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; all models if none is given")
     _json(command)
@@ -313,6 +327,7 @@ _ARGUMENTS = {
     "reproduce": _reproduce,
     "diff": _diff,
     "backtest": _backtest,
+    "erase": _erase,
     "prune": _prune,
     "compact": _compact,
     "database": _database,

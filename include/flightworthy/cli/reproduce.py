@@ -50,6 +50,7 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     origins = Origins(model=asked.model, settings=settings)
     version = origins.version(asked.version)
     recorded = origins.run(version)
+    _see_data(origins, asked.version, recorded)
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flightworthy-reproduce-")))
         models, code = stack.enter_context(_code(origins, recorded))
@@ -66,6 +67,24 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     }
     done = Exit.REFUSED if found.verdict == "different" else Exit.DONE
     return Answer(document=document, text=_text(asked, found, document), exit=done)
+
+
+def _see_data(origins: Origins, number: int, recorded: TrainingRun) -> None:
+    """Refuse before anything is installed where rows that it learnt from were erased."""
+    from flightworthy.adapters.dataset_files import DatasetErasure
+
+    version = origins.settings.datasets().version(origins.model, recorded.lineage.dataset_digest)
+    gone = DatasetErasure(root=origins.settings.home / "datasets").gone(version)
+    if gone:
+        keys = ", ".join(sorted({each.key for each in gone}))
+        raise Refused(
+            f"version {number} of {origins.model} cannot be reproduced any more: {sum(each.rows for each in gone)} "
+            f"rows of people who asked to be forgotten were erased from its partitions {keys}, the last at "
+            f"{max(each.replaced_at for each in gone)}. What stands in their place makes another version; deploy one.",
+            model=origins.model,
+            version=number,
+            partitions=[each.key for each in gone],
+        )
 
 
 @contextlib.contextmanager

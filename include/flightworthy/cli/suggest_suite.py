@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flightworthy.cli.answers import Answer, Exit
-from flightworthy.cli.personal_columns import personal_columns
 from flightworthy.cli.settings import Settings
 from flightworthy.errors import Refused
 
 if TYPE_CHECKING:
     from flightworthy.adapters.dataset_files import DatasetFiles
+    from flightworthy.adapters.personal_columns import Protection
     from flightworthy.expectations import FailedExpectation
     from flightworthy.spec import Spec
 
@@ -26,9 +26,11 @@ __all__ = ["run"]
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     """Profile the newest partitions of the store, or of the source where nothing was taken in yet."""
     from flightworthy.adapters.partition_profile import DuckdbProfiles
+    from flightworthy.adapters.personal_columns import Protection
     from flightworthy.adapters.spec_files import load
     from flightworthy.expectations.suggested_text import suite_text
     from flightworthy.expectations.suggesting import suggested
+    from flightworthy.personal import read_keys
 
     spec = load(settings.models / asked.model, settings.environ)
     if asked.output is not None and asked.output.exists():
@@ -36,10 +38,11 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     with ExitStack() as stack:
         store = settings.datasets()
         if not store.current(spec.model):
-            store = _taken_in(spec, Path(stack.enter_context(tempfile.TemporaryDirectory())), asked.partitions)
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            store = _taken_in(spec, Protection.of(spec, read_keys(settings.environ), {}), folder, asked.partitions)
         current = dict(list(store.current(spec.model).items())[-asked.partitions :])
         files = {key: store.rows(partition).files for key, partition in current.items()}
-        found = suggested(DuckdbProfiles().profile(files), spec, hidden=personal_columns(spec))
+        found = suggested(DuckdbProfiles().profile(files), spec, hidden=frozenset(spec.personal.columns))
         text = suite_text(found, _objections(spec, files))
     document = {
         "model": spec.model,
@@ -54,10 +57,11 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     return Answer(document=document, text=f"{asked.output}: {len(found.expectations)} expectations", exit=Exit.DONE)
 
 
-def _taken_in(spec: Spec, folder: Path, partitions: int) -> DatasetFiles:
+def _taken_in(spec: Spec, protection: Protection, folder: Path, partitions: int) -> DatasetFiles:
     """The source's newest partitions, in a store that goes away again."""
     from flightworthy.adapters.dataset_files import DatasetFiles
     from flightworthy.adapters.partition_files import PartitionFiles
+    from flightworthy.adapters.personal_columns import ProtectedSource
     from flightworthy.dataset import ingest
     from flightworthy.known import Ask
 
@@ -71,7 +75,8 @@ def _taken_in(spec: Spec, folder: Path, partitions: int) -> DatasetFiles:
         )
     store = DatasetFiles(root=folder)
     ask = Ask(model=spec.model, key=None, window=partitions, as_of=None, known_since=None)
-    ingest(PartitionFiles.of(spec), store, ask, now=datetime.now(UTC))
+    source = ProtectedSource(source=PartitionFiles.of(spec), protection=protection)
+    ingest(source, store, ask, now=datetime.now(UTC))
     return store
 
 

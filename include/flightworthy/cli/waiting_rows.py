@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flightworthy.cli.personal_columns import personal_columns
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -49,6 +47,6 @@ def _hidden(columns: list[str], folder: Path, environ: Mapping[str, str]) -> set
     from flightworthy.errors import SpecError
 
     try:
-        return set(personal_columns(load(folder, environ)))
+        return set(load(folder, environ).personal.columns)
     except SpecError:
         return set(columns)

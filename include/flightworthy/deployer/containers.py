@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flightworthy.deployer.servers import SLOTS, Arm, Place, Server, free_port, without_folder
-from flightworthy.deployer.settings import PSEUDONYM_KEY, PSEUDONYM_KEY_FILE, Settings
+from flightworthy.deployer.settings import Settings
 from flightworthy.errors import ReleaseRefused, Unavailable
 from flightworthy.image import RUN_OPTIONS, UID, health_check
+from flightworthy.personal import KEY, read_keys
 from flightworthy.release import Release
 
 if TYPE_CHECKING:
@@ -80,10 +81,8 @@ class ContainerServers:
 
     def _environment(self) -> dict[str, str]:
         """The key of pseudonyms, where there is one: no file of this machine is in a container."""
-        told = self._settings.server_environ
-        if path := told.get(PSEUDONYM_KEY_FILE):
-            return {PSEUDONYM_KEY: Path(path).read_text(encoding="utf-8").strip()}
-        return {PSEUDONYM_KEY: told[PSEUDONYM_KEY]} if PSEUDONYM_KEY in told else {}
+        keys = read_keys(self._settings.server_environ)
+        return {} if keys is None else {KEY: keys.current.decode()}
 
     def is_alive(self, server: Server) -> bool:
         return any(found.identity == server.identity for found in self.running())

@@ -10,10 +10,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from flightworthy.image import SERVER_ENVIRONMENT
+from flightworthy.personal import KEY, KEY_FILE
 
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PYTHONPATH", "VIRTUAL_ENV")
 """What a model server may know of the deployer's environment: nothing that could be a secret, but for the next two."""
-PSEUDONYM_KEY, PSEUDONYM_KEY_FILE = "FLIGHTWORTHY_PSEUDONYM_KEY", "FLIGHTWORTHY_PSEUDONYM_KEY_FILE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Settings:
             prunes_itself=environ.get("FLIGHTWORTHY_PRUNING", "daily") != "off",
             server_environ={
                 **SERVER_ENVIRONMENT,
-                **{name: environ[name] for name in (*_PASSED_ON, PSEUDONYM_KEY, PSEUDONYM_KEY_FILE) if name in environ},
+                **{name: environ[name] for name in (*_PASSED_ON, KEY, KEY_FILE) if name in environ},
             },
         )
 

@@ -15,8 +15,9 @@ from typing import Literal
 
 from flightworthy.errors import LedgerBroken
 
-RemarkAction = Literal["waived", "discarded", "held"]
-"""About a model's data: what was refused is taken back in, is given up; what had passed is refused."""
+RemarkAction = Literal["waived", "discarded", "held", "erased"]
+"""About a model's data: what was refused is taken back in, is given up; what had passed is refused; rows of somebody
+were taken out."""
 
 Action = Literal["proposed", "shadowed", "advanced", "promoted", "withdrawn", "returning", "rolled_back", RemarkAction]
 

@@ -13,12 +13,13 @@ from types import FrameType
 import uvicorn
 
 from flightworthy.errors import ArtifactRefused, Refused
+from flightworthy.personal import KEY, KEY_FILE, read_keys
 from flightworthy.serving.app import AccessLog, Limits, Service, create_app
 from flightworthy.serving.confinement import confine
+from flightworthy.serving.contract import Contract
 from flightworthy.serving.events import say
 from flightworthy.serving.observed import Identity
 from flightworthy.serving.prediction_log import PredictionLog
-from flightworthy.serving.pseudonyms import KEY, KEY_FILE, read_key
 from flightworthy.serving.scoring import Scorer, load_scorer
 from flightworthy.serving.wire import guarded
 
@@ -56,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     try:
-        key = read_key(os.environ)  # before confinement, which leaves no way to the file
+        keys = read_keys(os.environ)  # before confinement, which leaves no way to the file
     except Refused as error:
         say("refused", message=error.message, **error.facts)
         return EXIT_REFUSED
@@ -65,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         confined = confine(artifact=options.artifact, predictions=log, port=options.port)
         say("confined", applied=confined.applied, refused=confined.refused)
     try:
-        service = _service(options, key)
+        service = _service(options, keys.current if keys else None)
     except Refused as error:
         say("refused", message=error.message, **error.facts)
         return EXIT_REFUSED
@@ -96,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _service(options: argparse.Namespace, key: bytes | None) -> Service:
-    scorer = load_scorer(options.artifact, digest=options.digest)
+    scorer = load_scorer(options.artifact, digest=options.digest, key=key)
     if scorer.contract.model not in {"", options.model}:
         raise ArtifactRefused(
             f"{options.artifact} is an artifact of {scorer.contract.model}, not of {options.model}. "
@@ -104,27 +105,31 @@ def _service(options: argparse.Namespace, key: bytes | None) -> Service:
             expected=options.model,
             found=scorer.contract.model,
         )
+    _see_key(scorer.contract, options)
     release = options.release or f"{options.model}-{options.version}-{scorer.digest[:8]}"
     identity = Identity(model=options.model, version=options.version, release=release, arm=options.arm)
     limits = Limits(body_bytes=options.max_body_bytes, rows=options.max_rows, body_seconds=options.body_seconds)
-    log = _log(options.predictions, scorer, identity, key)
+    log = _log(options.predictions, scorer, identity)
     return Service(scorer, identity, log=log, limits=limits, access_log=options.access_log)
 
 
-def _log(folder: Path | None, scorer: Scorer, identity: Identity, key: bytes | None) -> PredictionLog | None:
+def _see_key(contract: Contract, options: argparse.Namespace) -> None:
+    """Refuse to score a raw value where a pseudonym was trained on, or to write a person's id."""
+    if contract.treated.lacks_key or (contract.entity_is_personal and options.predictions and contract.key is None):
+        raise Refused(
+            f"{options.model} declares personal data, of which it was trained on pseudonyms or logs them, and there is "
+            f"no key. Set {KEY_FILE} to the file of the key, or {KEY}: the same as where its partitions are taken in.",
+            model=options.model,
+        )
+
+
+def _log(folder: Path | None, scorer: Scorer, identity: Identity) -> PredictionLog | None:
     if folder is None:
         return None
-    if scorer.contract.has_personal and key is None:
-        raise Refused(
-            f"{identity.model} declares personal data, which the prediction log holds as keyed pseudonyms, and there "
-            f"is no key. Set {KEY_FILE} to a file of 16 random bytes or {KEY}; or start without --predictions.",
-            model=identity.model,
-        )
     return PredictionLog(
         folder / identity.model,
         contract=scorer.contract,
         stamp={"release": identity.release, "version": identity.version, "arm": identity.arm},
-        key=key,
     )
 
 

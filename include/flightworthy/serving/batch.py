@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flightworthy.serving.contract import LARGEST_INTEGER, Contract, Feature, Flaw, Policy, Row
+from flightworthy.serving.treated import Treated
 
 __all__ = ["Batch", "Column", "from_columns", "from_rows"]
 
@@ -56,7 +57,7 @@ def from_columns(contract: Contract, columns: Mapping[str, Column], rows: int) -
     matrix = np.empty((rows, len(contract.features)), dtype=np.float64 if contract.is_numeric else object)
     flagged = []
     for position, feature in enumerate(contract.features):
-        kept = _kept(feature, columns[feature.name], contract.policy)
+        kept = _kept(feature, columns[feature.name], contract.policy, _Change(contract.treated, position))
         if isinstance(kept, str):
             return Flaw(name=feature.name, what=kept)
         flagged += [feature.name] if kept.is_flagged else []
@@ -73,13 +74,29 @@ class _Kept:
     is_flagged: bool
 
 
-def _kept(feature: Feature, column: Column, policy: Policy) -> _Kept | str:
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What becomes of one feature's values, if it names a person."""
+
+    treated: Treated
+    position: int
+
+    def of(self, column: Column, missing: NDArray[np.bool_] | None) -> Column | str:
+        values = self.treated.column(self.position, column.values, missing)
+        return values if isinstance(values, str) else Column(values, missing)
+
+
+def _kept(feature: Feature, column: Column, policy: Policy, change: _Change) -> _Kept | str:
     """The column as it will be scored, or what is wrong with it."""
     if (wrong := _kind_flaw(feature, column)) is not None:
         return wrong
     missing = _gaps(column)
     if missing is not None and not feature.nullable:
         return f"Expected a value, got null in row {int(missing.argmax())}"
+    changed = change.of(column, missing)
+    if isinstance(changed, str):
+        return changed
+    column = changed
     present = column.values if missing is None else column.values[~missing]
     if feature.type == "category":
         return _kept_texts(feature, column.values, missing, policy)

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flightworthy.personal import Treatment
 from flightworthy.serving.seen import Policy, Seen, Watch
+from flightworthy.serving.treated import Treated
 
 __all__ = ["LARGEST_INTEGER", "Contract", "Feature", "Flaw", "Policy", "Row"]
 
@@ -29,8 +31,8 @@ class Feature:
     values: tuple[str, ...] | None
     minimum: float | None
     maximum: float | None
-    personal: bool = False
-    """Whether it names a person: the prediction log then holds a pseudonym of it."""
+    personal: Treatment | None = None
+    """What becomes of its values before they are scored and kept, where it names a person; the bounds hold after."""
     seen: Seen | None = None
     """What training saw of it, where values beyond that are answered and pointed at."""
 
@@ -66,6 +68,8 @@ class Contract:
     policy: Policy = field(default_factory=Policy)
     entity_is_personal: bool = False
     threshold: float = 0.5
+    key: bytes | None = field(default=None, compare=False, repr=False)
+    """That of the pseudonyms."""
     names: tuple[str, ...] = field(init=False)
     integers: tuple[int, ...] = field(init=False)
     """Where the integer features are."""
@@ -73,23 +77,21 @@ class Contract:
     """Whether all features are numbers, so that an estimator takes floats."""
     watch: Watch = field(init=False, compare=False, repr=False)
     """Finds the features of rows that training did not see so."""
+    treated: Treated = field(init=False, compare=False, repr=False)
+    """Does to a request what was done to the rows that were trained on."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(feature.name for feature in self.features))
         integers = tuple(place for place, feature in enumerate(self.features) if feature.type == "integer")
         object.__setattr__(self, "integers", integers)
         object.__setattr__(self, "is_numeric", all(feature.type in {"number", "integer"} for feature in self.features))
+        object.__setattr__(self, "treated", Treated(self.features, self.key))
         object.__setattr__(self, "watch", Watch((feature.name, feature.seen) for feature in self.features))
 
     @property
     def categories(self) -> tuple[Feature, ...]:
         """The features that are words."""
         return tuple(feature for feature in self.features if feature.type == "category")
-
-    @property
-    def has_personal(self) -> bool:
-        """Whether anything that a request holds names a person."""
-        return self.entity_is_personal or any(feature.personal for feature in self.features)
 
     def matrix(self, rows: Sequence[Row]) -> NDArray[Any]:
         """Rows in the contract's order as the estimator takes them: float if all are numbers, else object."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from flightworthy.errors import ArtifactRefused
+from flightworthy.personal import Treatment
 from flightworthy.serving.contract import Contract, Feature
 from flightworthy.serving.seen import Policy, Seen
 
@@ -19,8 +20,11 @@ TYPES = ("number", "integer", "category", "boolean")
 _UNSPEAKABLE = re.compile(r'["\\\x00-\x1f]')
 
 
-def parse_contract(raw: Mapping[str, Any]) -> Contract:
-    """Read the content of a contract.json. Raises ArtifactRefused when it promises what the server cannot hold."""
+def parse_contract(raw: Mapping[str, Any], *, key: bytes | None = None) -> Contract:
+    """Read the content of a contract.json. Raises ArtifactRefused when it promises what the server cannot hold.
+
+    ``key``: that of the pseudonyms.
+    """
     output = raw.get("output")
     if not isinstance(output, Mapping) or output.get("kind") != "probability":
         raise _refusal("its output is not a probability")
@@ -34,6 +38,7 @@ def parse_contract(raw: Mapping[str, Any]) -> Contract:
         policy=policy,
         entity_is_personal=raw.get("entity_is_personal", False) is True,
         threshold=float(output.get("threshold", 0.5)),
+        key=key,
     )
     if len(set(contract.names)) != len(contract.names):
         raise _refusal("it names a feature twice")
@@ -58,9 +63,16 @@ def _feature(raw: Any, policy: Policy) -> Feature:
         values=None if values is None else tuple(values),
         minimum=raw.get("minimum"),
         maximum=raw.get("maximum"),
-        personal=raw.get("personal", False) is True,
+        personal=_treatment(raw["name"], raw.get("personal")),
     )
     return _with_seen(feature, raw.get("seen"), policy)
+
+
+def _treatment(name: str, raw: Any) -> Treatment | None:
+    try:
+        return None if raw is None else Treatment.told(raw)
+    except (ValueError, TypeError, KeyError) as error:
+        raise _refusal(f"what becomes of {name}, which names a person, cannot be read") from error
 
 
 def _with_seen(feature: Feature, raw: Any, policy: Policy) -> Feature:

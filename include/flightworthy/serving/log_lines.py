@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from flightworthy.personal import pseudonym
 from flightworthy.serving.contract import Contract, Row
-from flightworthy.serving.pseudonyms import pseudonym
 
 __all__ = ["Lines", "Logged"]
 
@@ -38,7 +38,7 @@ class Logged(Protocol):
 class Lines:
     """Turns answers into text. Structs, since msgspec writes them several times as fast as dictionaries."""
 
-    def __init__(self, contract: Contract, stamp: Mapping[str, str | None], key: bytes | None) -> None:
+    def __init__(self, contract: Contract, stamp: Mapping[str, str | None]) -> None:
         self._features = msgspec.defstruct(
             "Features",
             [(f"f{place}", Any) for place in range(len(contract.names))],
@@ -52,9 +52,8 @@ class Lines:
         self._line = msgspec.defstruct("Line", fields, gc=False)
         self._stamp = tuple(stamp.values())
         self._encode_into = msgspec.json.Encoder().encode_into
-        self._key = key or b""
+        self._key = contract.key or b""
         self._hides_entity = contract.entity_is_personal
-        self._hidden = [place for place, feature in enumerate(contract.features) if feature.personal]
         self._integers = contract.integers
 
     def append(self, answer: Logged, text: bytearray) -> None:
@@ -71,9 +70,8 @@ class Lines:
             text += b"\n"
 
     def _rows(self, rows: Sequence[Row] | NDArray[Any]) -> Iterable[Sequence[Any]]:
-        """Rows as they are kept: as a client would have sent them in JSON, what is personal hidden."""
-        as_sent = self._unpacked(rows) if isinstance(rows, np.ndarray) else rows
-        return map(self._hide, as_sent) if self._hidden else as_sent
+        """Rows as they are kept: as a client would have sent them in JSON, but for what is personal and was treated."""
+        return self._unpacked(rows) if isinstance(rows, np.ndarray) else rows
 
     def _unpacked(self, matrix: NDArray[Any]) -> list[list[Any]]:
         """Integers without a fraction; NaN is written as null."""
@@ -83,10 +81,3 @@ class Lines:
                 if row[place] is not None and row[place] == row[place]:
                     row[place] = int(row[place])
         return unpacked
-
-    def _hide(self, row: Sequence[Any]) -> list[Any]:
-        kept = list(row)
-        for place in self._hidden:
-            if kept[place] is not None:
-                kept[place] = pseudonym(self._key, kept[place])
-        return kept

@@ -11,12 +11,12 @@ JSON lines in UTF-8, one line for each row of a request::
      "release": "diagnosis-3-1a2b3c4d",
      "version": "3",                        the registered model version
      "arm": "a" or null,                    which of the two slots answered
-     "features": {"age": 51, …},            as the client sent them, null where it sent null
+     "features": {"age": 51, …},            as the client sent them, null where it sent null; treated where personal
      "prediction": 0.25,                    P(positive)
      "latency_ms": 0.41,                    from the request's head to its answer, in this server
      "shadow": true}                        only where a copy of a request was answered, and nobody got the answer
 
-What is declared as personal is here as a keyed pseudonym (see ``pseudonyms``), the same for the same value.
+What is declared as personal is here as it is in the rows that were trained on (see ``flightworthy.personal``).
 
 A last line without its newline is still being written: leave it for the next look. Rows are on disk within a second; a
 graceful stop writes them all. When the disk cannot keep up or is full, rows are dropped and counted, and answers go on.
@@ -71,17 +71,13 @@ class PredictionLog:
         *,
         contract: Contract,
         stamp: Mapping[str, str | None],
-        key: bytes | None = None,
         max_pending_rows: int = 50_000,
         max_file_bytes: int = 64 << 20,
     ) -> None:
-        """``stamp``: what is the same on every line (release, version, arm). Creates ``folder``; raises OSError.
-
-        ``key``: that of the pseudonyms; needed where ``contract`` declares anything as personal.
-        """
+        """``stamp``: what is the same on every line (release, version, arm). Creates ``folder``; raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._lines = Lines(contract, stamp, key)
+        self._lines = Lines(contract, stamp)
         self._max_pending_rows = max_pending_rows
         self._max_file_bytes = max_file_bytes
         self._text = bytearray()

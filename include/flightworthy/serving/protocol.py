@@ -85,7 +85,11 @@ class Protocol:
             return problem
         if (flaw := self.contract.value_flaw(rows)) is not None:
             return Problem(status=400 if flaw.is_unreadable else 422, detail=flaw.what, field=f"{path}{flaw.name}")
-        return rows
+        treated = self.contract.treated.rows(rows)
+        if isinstance(treated, tuple):
+            where, what = treated
+            return Problem(status=422, detail=what, field=f"{path}{where}")
+        return treated
 
     def _json(self, body: bytes) -> list[Row] | Problem:
         found = self._at_a_glance(body) or self._step_by_step(body)

@@ -98,10 +98,13 @@ class Scorer:
         return None
 
 
-def load_scorer(folder: Path, *, digest: str | None = None) -> Scorer:
-    """Verify the artifact in ``folder`` and load what serving needs of it. Raises ArtifactRefused."""
+def load_scorer(folder: Path, *, digest: str | None = None, key: bytes | None = None) -> Scorer:
+    """Verify the artifact in ``folder`` and load what serving needs of it. Raises ArtifactRefused.
+
+    ``key``: that of the pseudonyms.
+    """
     predictor = load_predictor(folder, digest=digest)
-    contract = parse_contract(predictor.contract)
+    contract = parse_contract(predictor.contract, key=key)
     return Scorer(
         predictor=predictor,
         contract=contract,

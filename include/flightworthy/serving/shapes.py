@@ -76,6 +76,9 @@ class Shapes:
 def _kind(feature: Feature) -> Any:
     """The type that one value is decoded into; what training did not see is looked for afterwards."""
     literal: Any = Literal
+    if feature.personal is not None:
+        # Its bounds are of what it becomes.
+        return _TYPES[feature.type] | None if feature.nullable else _TYPES[feature.type]
     kind = _TYPES[feature.type] if feature.values is None else literal[feature.values]
     if feature.is_bounded:
         kind = Annotated[float, msgspec.Meta(ge=feature.minimum, le=feature.maximum)]

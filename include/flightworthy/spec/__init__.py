@@ -1,6 +1,7 @@
 """What model.yaml says, as types: a model's standing order. Files are read by ``flightworthy.adapters.spec_files``."""
 
 from flightworthy.spec.inputs import Complete, Dataset, EventTime, Feature, KnownSince, Schedule, Source
+from flightworthy.spec.personal import Personal, PersonalColumn
 from flightworthy.spec.sections import (
     LOWER_IS_BETTER,
     METRICS,
@@ -29,6 +30,8 @@ __all__ = [
     "Feature",
     "Gate",
     "KnownSince",
+    "Personal",
+    "PersonalColumn",
     "ReleasePlan",
     "Requests",
     "Retention",

@@ -37,8 +37,6 @@ class Feature(Section):
     """Highest allowed value of a number or integer."""
     values: Annotated[ColumnNames, Field(min_length=1)] | None = None
     """The allowed categories, as text."""
-    personal: bool = False
-    """Whether it names a person: the prediction log then holds a keyed pseudonym of it."""
 
     @model_validator(mode="before")
     @classmethod

@@ -12,7 +12,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from flightworthy.partition import key_of
+from flightworthy.personal import Treatment, Way
 from flightworthy.spec.inputs import Dataset, Feature, Schedule, Source
+from flightworthy.spec.personal import Personal
 from flightworthy.spec.quantities import ColumnName, Label, sequence_of
 from flightworthy.spec.section import Section, problems
 from flightworthy.spec.sections import Drift, Evaluation, Gate, ReleasePlan, Requests, Retention, Training
@@ -38,14 +40,14 @@ class Spec(Section):
     """Who answers for it."""
     entity: ColumnName
     """Column that names the subject; rows are split, and requests routed, by it."""
-    entity_is_personal: bool = False
-    """Whether the entity names a person: the prediction log then holds a keyed pseudonym of it."""
     target: ColumnName
     """Column to predict."""
     positive: Label = 1
     """The value of the target whose probability is predicted."""
     features: Annotated[Mapping[str, Feature], Field(min_length=1)]
     """Columns that the model sees, in this order."""
+    personal: Personal = Field(default_factory=Personal)
+    """Which columns name a person."""
     source: Source
     """Where partitions come from."""
     schedule: Schedule
@@ -66,6 +68,11 @@ class Spec(Section):
     """When the champion is doubted."""
     retention: Retention = Field(default_factory=Retention)
     """What is kept of what does not serve."""
+
+    def treatment(self, column: str) -> Treatment | None:
+        """What becomes of a column's cells before they are written; None where it names nobody."""
+        said = self.personal.columns.get(column)
+        return None if said is None else said.treatment
 
     @property
     def config_digest(self) -> str:
@@ -96,7 +103,13 @@ class Spec(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Spec:
-        found = [*_about_columns(self), *_about_slices(self), *_about_requests(self), *_about_cadence(self)]
+        found = [
+            *_about_columns(self),
+            *_about_personal(self),
+            *_about_slices(self),
+            *_about_requests(self),
+            *_about_cadence(self),
+        ]
         if found:
             raise problems(found)
         return self
@@ -117,6 +130,39 @@ def _about_columns(spec: Spec) -> Iterator[tuple[At, str]]:
             )
 
 
+_FEATURE_TYPES = {
+    Way.PSEUDONYM: {"category"}, Way.PREFIX: {"category"}, Way.ZIP3: {"category"}, Way.DATE: {"category"},
+    Way.BUCKET: {"number", "integer"},
+}  # fmt: skip
+"""What a feature must be once it was treated."""
+
+
+def _about_personal(spec: Spec) -> Iterator[tuple[At, str]]:
+    times = spec.source.event_time.columns if spec.source.event_time else ()
+    for name, column in spec.personal.columns.items():
+        at, way = ("personal", "columns", name), column.treatment.way
+        if name in spec.personal.not_personal:
+            yield at, "is under not_personal too; it cannot be both"
+        if name == spec.target:
+            yield at, "is the target, which is learnt as it is"
+        if name == spec.entity and way is not Way.PSEUDONYM:
+            yield at, "is the entity: only a pseudonym still tells one from another"
+        if name in times:
+            yield at, "says when a row happened, and is needed as it is"
+        feature = spec.features.get(name)
+        if feature is not None and feature.type not in _FEATURE_TYPES.get(way, set()):
+            yield at, _about_feature(way)
+        elif feature is not None and feature.values is not None and way is Way.PSEUDONYM:
+            yield ("features", name, "values"), "cannot be listed: what is stored, and asked, are pseudonyms"
+
+
+def _about_feature(way: Way) -> str:
+    if way is Way.DROP:
+        return "is a feature, and cannot be left out of the rows; leave it out of the features too"
+    types = " or ".join(sorted(_FEATURE_TYPES[way]))
+    return f"is a feature of another type than {way} leaves: make it a {types}"
+
+
 def _about_slices(spec: Spec) -> Iterator[tuple[At, str]]:
     for place, name in enumerate(spec.evaluation.slices):
         feature = spec.features.get(name)
@@ -132,7 +178,7 @@ def _about_requests(spec: Spec) -> Iterator[tuple[At, str]]:
     if spec.requests.unseen_category != "missing":
         return
     for name, feature in spec.features.items():
-        if feature.type == "category" and not feature.nullable and not feature.personal:
+        if feature.type == "category" and not feature.nullable and name not in spec.personal.columns:
             yield (
                 ("requests", "unseen_category"),
                 f"cannot be where {name} may not be missing; make it nullable, or write flag or refuse",

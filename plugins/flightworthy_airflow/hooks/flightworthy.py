@@ -14,10 +14,14 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from flightworthy.errors import SpecError
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
     from flightworthy.adapters.backtest_files import BacktestFiles
     from flightworthy.adapters.dataset_files import DatasetFiles
+    from flightworthy.adapters.personal_columns import Protection
     from flightworthy.adapters.sql_releases import SqlArrivals, SqlReleases
     from flightworthy.expectations import Instruments, Suite
+    from flightworthy.personal import Keys
     from flightworthy.release import Release
     from flightworthy.signing import Signer, Verifier
     from flightworthy.spec import Spec
@@ -66,7 +70,8 @@ def _paths(said: str) -> tuple[Path, ...]:
 class FlightworthyHook(BaseHook):
     """Connection ``flightworthy_default``: extra ``{"home": …, "database": …, "models": …}``, each optional.
 
-    So are ``signing_key``, ``verifying_key`` (paths), ``base_image``, ``spark_master`` and ``webhook_secret``.
+    So are ``signing_key``, ``verifying_key``, ``pseudonym_key_file`` (paths), ``base_image``, ``spark_master`` and
+    ``webhook_secret``. Its password, where it has one, is the key of the pseudonyms.
     """
 
     conn_name_attr = "conn_id"
@@ -91,12 +96,39 @@ class FlightworthyHook(BaseHook):
     @property
     def places(self) -> Places:
         if self._places is None:
-            try:
-                extra = self.get_connection(self.conn_id).extra_dejson
-            except AirflowNotFoundException:
-                extra = {}
-            self._places = Places.of(extra)
+            connection = self._connection()
+            self._places = Places.of({} if connection is None else connection.extra_dejson)
         return self._places
+
+    def keys(self) -> Keys | None:
+        """The keys of the pseudonyms: the connection's password, else the files that it or the environment names."""
+        from flightworthy.personal import KEY, KEY_FILE, Keys, read_keys
+
+        connection = self._connection()
+        extra = {} if connection is None else connection.extra_dejson
+        files = {KEY_FILE: str(extra.get("pseudonym_key_file") or os.environ.get(KEY_FILE, ""))}
+        in_files = read_keys({**files, KEY: os.environ.get(KEY, "")})
+        own = None if connection is None else read_keys({KEY: connection.password or ""})
+        if own is None or in_files is None:
+            return own or in_files
+        return Keys(current=own.current, former=(in_files.current, *in_files.former))
+
+    def protection(self, spec: Spec) -> Protection:
+        """What the model's rows go through on their way in. Raises Refused where a key is missing or another one."""
+        from flightworthy.adapters.dataset_files import DatasetErasure
+        from flightworthy.adapters.personal_columns import Protection
+
+        keys, erasure = self.keys(), DatasetErasure(root=self.places.home / "datasets")
+        protection = Protection.of(spec, keys, erasure.of(spec.model).by_key())
+        if keys is not None and protection.makes_pseudonyms:
+            erasure.settle_key(spec.model, keys)
+        return protection
+
+    def _connection(self) -> Connection | None:
+        try:
+            return self.get_connection(self.conn_id)
+        except AirflowNotFoundException:
+            return None
 
     def releases(self) -> SqlReleases:
         """The rows, the releases and the ledger."""

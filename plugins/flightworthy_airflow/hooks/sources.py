@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flightworthy.adapters.partition_files import PartitionFiles, Progress
     from flightworthy.adapters.partition_files.sql_source import PartitionTable
     from flightworthy.adapters.partition_files.wholeness import Wholeness
+    from flightworthy.adapters.personal_columns import ProtectedSource, Protection
     from flightworthy.partition import SourceFile
     from flightworthy.spec import Source, Spec
 
@@ -45,8 +46,19 @@ def wholeness_of(source: Source) -> Wholeness:
     return Wholeness.of(source, _files_at(source))
 
 
-def source_of(spec: Spec, *, progress: Callable[[Progress], None] | None = None) -> PartitionFiles | PartitionTable:
-    """The model's source, typed as its spec says; ``progress`` is told now and then how far a long reading is."""
+def source_of(
+    spec: Spec, protection: Protection, *, progress: Callable[[Progress], None] | None = None
+) -> ProtectedSource:
+    """The model's source, typed as its spec says; what names a person is treated before anybody sees it.
+
+    ``progress`` is told now and then how far a long reading is.
+    """
+    from flightworthy.adapters.personal_columns import ProtectedSource
+
+    return ProtectedSource(source=_unprotected(spec, progress), protection=protection)
+
+
+def _unprotected(spec: Spec, progress: Callable[[Progress], None] | None) -> PartitionFiles | PartitionTable:
     from flightworthy.adapters.partition_files import PartitionFiles
 
     source = spec.source

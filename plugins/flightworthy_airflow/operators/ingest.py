@@ -67,7 +67,8 @@ class IngestOperator(BaseOperator):
                 "ingest model=%s intent=%s partition=%s as_of=%s",
                 self.model, run.intent, key or "newest", ask.as_of or "now",
             )  # fmt: skip
-            ingested = ingest(source_of(spec, progress=self._tell), hook.datasets(), ask, now=hook.now())
+            source = source_of(spec, hook.protection(spec), progress=self._tell)
+            ingested = ingest(source, hook.datasets(), ask, now=hook.now())
         for row in ingested.unplaced:
             self.log.warning("in no partition: %s", row)
         version = ingested.version

@@ -150,9 +150,10 @@ def test_every_kind_of_model_is_packaged_and_answers_as_it_was_fitted(kind: str,
 
 def test_the_contract_tells_what_the_training_rows_held_and_what_becomes_of_the_rest(tmp_path: Path) -> None:
     """Ranges and categories of the rows that were trained on, not of held ones, and of nothing that names a person."""
-    private = {"type": "category", "nullable": True, "personal": True}
-    features = {**FEATURES, "colour": private, "shade": {"type": "category", "nullable": True}, "gone": NULLABLE}
-    spec = make_spec(features=features, requests={"out_of_range": "refuse"})
+    word = {"type": "category", "nullable": True}
+    features = {**FEATURES, "colour": word, "shade": word, "gone": NULLABLE}
+    private = {"columns": {"colour": "pseudonym"}}
+    spec = make_spec(features=features, requests={"out_of_range": "refuse"}, personal=private)
     frame = make_frame().assign(shade=lambda frame: frame["colour"], gone=np.nan)
     frames = Frames(training=frame[frame["age"] < 60], validation=frame)
     model = prepared(encoder=ONE_HOT, model=LogisticRegression())

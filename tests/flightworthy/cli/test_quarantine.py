@@ -203,7 +203,7 @@ def test_rows_are_shown_with_their_reasons_and_what_names_a_person_is_masked(
     assert " 8 " not in text
 
 
-PERSONAL = "entity_is_personal: true\n"
+PERSONAL = "personal: {columns: {record_id: pseudonym}}\n"
 
 
 def test_status_says_which_releases_were_trained_on_what_was_refused_later(

@@ -276,3 +276,19 @@ def test_lineages_are_compared_as_they_were_recorded() -> None:
     assert (found.partitions_changed, found.partitions_added, found.partitions_removed) == (["a"], ["c"], ["b"])
     assert found.same_work
     assert found.unknown == []
+
+
+def test_a_version_that_learnt_from_somebody_who_was_erased_says_that_it_cannot_be_made_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is installed; and the erasure had listed it, with MLflow's number."""
+    monkeypatch.setenv("FLIGHTWORTHY_PSEUDONYM_KEY", "0123456789abcdef")
+    version = shop.train()
+
+    erased = shop.call("erase", shop.model, "--entity", "17", "--reason", "request 12", "--json")
+    told = shop.reproduce(version)
+
+    assert erased.document["versions"] == [version]
+    assert told.code == 1
+    assert "cannot be reproduced any more: 1 rows of people who asked to be forgotten" in told.err
+    assert "2026-01-01" in told.err

@@ -106,7 +106,7 @@ def test_thin_data_only_warn(call: Call, shop: DatasetFiles) -> None:
 def test_values_that_name_a_person_are_not_listed(call: Call, house: House, shop: DatasetFiles) -> None:
     """A suite lies in a repository; the target is not personal."""
     said = yaml.safe_load((house.models / "shop" / "model.yaml").read_text())
-    said["features"]["colour"]["personal"] = True
+    said["personal"] = {"columns": {"colour": "pseudonym"}}
     (house.models / "shop" / "model.yaml").write_text(yaml.safe_dump(said))
     text = call("suggest-suite", "shop").out
     assert "green" not in text

@@ -15,6 +15,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from flightworthy.artifact import CONTRACT, canonical, seal
+from flightworthy.errors import ArtifactRefused
+from flightworthy.personal import pseudonym
 from flightworthy.serving.app import Limits, Service, create_app
 from flightworthy.serving.contract_file import parse_contract
 from flightworthy.serving.observed import Identity
@@ -219,10 +221,11 @@ def test_the_openapi_document_shows_nobody_s_data(fraud: Path, tmp_path: Path, n
     folder = with_requests(fraud, tmp_path / "model")
     contract = json.loads((folder / CONTRACT).read_bytes())
     for feature in contract["features"]:
-        feature.update({"personal": True, "nullable": nullable} if feature["name"] in {"amount", "country"} else {})
+        treatment = {"amount": {"way": "bucket", "size": 10}, "country": {"way": "pseudonym"}}.get(feature["name"])
+        feature.update({} if treatment is None else {"personal": treatment, "nullable": nullable})
     (folder / CONTRACT).write_bytes(canonical(contract))
     seal(folder)
-    scorer = load_scorer(folder)
+    scorer = load_scorer(folder, key=b"0123456789abcdef")
     identity = Identity(model="fraud", version="3", release="fraud-3-abcdef01", arm=None)
     with TestClient(create_app(Service(scorer, identity, log=None, limits=Limits()))) as client:
         document = client.get("/openapi.json").json()
@@ -239,3 +242,65 @@ def test_the_openapi_document_tells_what_is_refused_and_what_was_seen(start: Sta
     found = start(unseen_category="refuse").get("/openapi.json").json()["components"]["schemas"]["Record"]["properties"]
     assert found["country"]["enum"] == ["DE", "NL", None]
     assert found["amount"] == {"type": "number", "minimum": 0, "maximum": 1000, "description": "Trained on 0 to 6"}
+
+
+@in_every_protocol
+@one_or_many
+def test_what_names_a_person_is_asked_and_kept_as_it_was_trained_on(
+    fraud: Path, tmp_path: Path, said: Said, rows: int
+) -> None:
+    """A pseudonym and the lower end of a bucket; a row that was treated already, as golden requests are, stays so."""
+    folder, key = with_requests(fraud, tmp_path / "model"), b"0123456789abcdef"
+    contract = json.loads((folder / CONTRACT).read_bytes())
+    treatments = {"country": {"way": "pseudonym"}, "items": {"way": "bucket", "size": 10, "most": 20}}
+    for feature in contract["features"]:
+        feature.update({"personal": treatments[feature["name"]]} if feature["name"] in treatments else {})
+        feature.pop("seen", None)
+    (folder / CONTRACT).write_bytes(canonical(contract))
+    seal(folder)
+    scorer = load_scorer(folder, key=key)
+    identity = Identity(model="fraud", version="3", release="fraud-3-abcdef01", arm=None)
+    log = PredictionLog(tmp_path / "log", contract=scorer.contract, stamp={})
+    client = TestClient(create_app(Service(scorer, identity, log=log, limits=Limits()))).__enter__()
+
+    raw = ask(client, said, *[{**ROW, "items": 17}] * rows)
+    treated = ask(client, said, *[{**ROW, "items": 10, "country": pseudonym(key, ROW["country"])}] * rows)
+
+    assert predictions(raw) == predictions(treated)
+    kept = logged(client, tmp_path)
+    assert len(kept) == 2 * rows
+    assert {(row["items"], row["country"]) for row in kept} == {(10, pseudonym(key, ROW["country"]))}
+
+
+@in_every_protocol
+def test_a_request_is_held_to_what_a_personal_value_becomes(fraud: Path, tmp_path: Path, said: Said) -> None:
+    """The bounds are of the stored values, and a value that cannot be treated is refused without being repeated."""
+    folder = with_requests(fraud, tmp_path / "model")
+    contract = json.loads((folder / CONTRACT).read_bytes())
+    treatments = {"country": {"way": "date"}, "items": {"way": "bucket", "size": 10}}
+    for feature in contract["features"]:
+        feature.update({"personal": treatments[feature["name"]]} if feature["name"] in treatments else {})
+        feature.update({"minimum": 10} if feature["name"] == "items" else {})
+        feature.pop("seen", None)
+    (folder / CONTRACT).write_bytes(canonical(contract))
+    seal(folder)
+    identity = Identity(model="fraud", version="3", release="fraud-3-abcdef01", arm=None)
+    with TestClient(create_app(Service(load_scorer(folder), identity, log=None, limits=Limits()))) as client:
+        assert ask(client, said, {**ROW, "items": 17, "country": "2026-01-05"}).status_code == 200
+        low = ask(client, said, {**ROW, "items": 9, "country": "2026-01-05"})
+        odd = ask(client, said, {**ROW, "items": 17, "country": "the fifth"})
+    assert (low.status_code, odd.status_code) == (422, 422)
+    assert "items" in low.text
+    assert "country" in odd.text
+    assert "fifth" not in odd.text
+
+
+def test_a_contract_with_a_treatment_that_nobody_knows_is_not_served(fraud: Path, tmp_path: Path) -> None:
+    """Rather than scoring and logging a person as they are."""
+    folder = with_requests(fraud, tmp_path / "model")
+    contract = json.loads((folder / CONTRACT).read_bytes())
+    contract["features"][0]["personal"] = True
+    (folder / CONTRACT).write_bytes(canonical(contract))
+    seal(folder)
+    with pytest.raises(ArtifactRefused, match="names a person"):
+        load_scorer(folder)

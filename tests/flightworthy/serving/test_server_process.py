@@ -112,7 +112,7 @@ def test_personal_columns_need_a_key_and_reach_the_log_as_pseudonyms(
     artifact = shutil.copytree(fraud, tmp_path / "personal")
     contract = json.loads((artifact / "contract.json").read_text())
     contract["entity_is_personal"] = True
-    next(each for each in contract["features"] if each["name"] == "country")["personal"] = True
+    next(each for each in contract["features"] if each["name"] == "country")["personal"] = {"way": "pseudonym"}
     (artifact / "contract.json").write_text(json.dumps(contract))
     seal(artifact)
     log = tmp_path / "log"

@@ -32,15 +32,18 @@ from pyarrow import parquet
 from flightworthy.adapters.dataset_files import staging, versions, writing
 from flightworthy.adapters.dataset_files.content import digest_of, frame_of, united
 from flightworthy.adapters.dataset_files.cutoff import is_known, known_rows
+from flightworthy.adapters.dataset_files.erased import ErasedFiles
+from flightworthy.adapters.dataset_files.erasing import DatasetErasure
 from flightworthy.adapters.dataset_files.parting import Joined, Only, Without
 from flightworthy.adapters.dataset_files.places import Places
 from flightworthy.adapters.dataset_files.quarantine import QuarantineFiles
 from flightworthy.dataset import DatasetVersion, PartitionVersion, Revision, Rows, Split, Staged, split_of
+from flightworthy.erasure import Replaced
 from flightworthy.errors import ArtifactRefused, PartitionRefused
 from flightworthy.known import Ask, KnownSince
 from flightworthy.quarantine import Discard, Quarantined, RefusedRows
 
-__all__ = ["DatasetFiles", "PartitionRows"]
+__all__ = ["DatasetErasure", "DatasetFiles", "PartitionRows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +139,7 @@ class DatasetFiles:
         file = self._folder(partition) / "data.parquet"
         known = writing.read_json(self._folder(partition) / "manifest.json", default={}).get("file_sha256")
         if not file.exists() or (known is not None and writing.sha256_of(file) != known):
-            raise _refused(partition, file, "is not there" if not file.exists() else _CHANGED)
+            raise self._refused(partition, file, "is not there" if not file.exists() else _CHANGED)
         return PartitionRows(file=file)
 
     def distinct(self, version: DatasetVersion, column: str) -> list[Any]:
@@ -330,8 +333,12 @@ class DatasetFiles:
         file = self._folder(partition) / "data.parquet"
         table = parquet.read_table(file, partitioning=None) if file.exists() else None
         if table is None or digest_of(table) != partition.digest:
-            raise _refused(partition, file, "is not there" if table is None else _CHANGED)
+            raise self._refused(partition, file, "is not there" if table is None else _CHANGED)
         return table
+
+    def _refused(self, partition: PartitionVersion, file: Path, what: str) -> ArtifactRefused:
+        gone = ErasedFiles(folder=self.root / partition.model).replacement(partition.digest)
+        return _refused(partition, file, what) if gone is None else _is_gone(partition, gone)
 
     def _keep(self, partition: PartitionVersion, staged: Staged, manifest: Mapping[str, Any]) -> None:
         folder = self._folder(partition)
@@ -409,6 +416,18 @@ def _refused(partition: PartitionVersion, file: Path, what: str) -> ArtifactRefu
         model=partition.model,
         key=partition.key,
         digest=partition.digest,
+    )
+
+
+def _is_gone(partition: PartitionVersion, gone: Replaced) -> ArtifactRefused:
+    return ArtifactRefused(
+        f"partition {partition.key} of {partition.model} is not what it was ({partition.digest[:12]}): somebody's rows "
+        f"were erased from it at {gone.replaced_at}, and {gone.replaced_by[:12]} stands in its place. No dataset "
+        "version with the old one can be read again; run ingest again for one without those rows.",
+        model=partition.model,
+        key=partition.key,
+        digest=partition.digest,
+        replaced_by=gone.replaced_by,
     )
 
 

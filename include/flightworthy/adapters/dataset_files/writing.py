@@ -28,6 +28,7 @@ __all__ = [
     "remove_folder",
     "replace_json",
     "room",
+    "scratch",
     "sha256",
     "sha256_of",
     "write_json",
@@ -103,6 +104,16 @@ def room(folder: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(made, ignore_errors=True)
         lock.close()
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """Room for whoever holds the lock of ``folder``; gone when the block ends, or swept by the next holder."""
+    making = Path(tempfile.mkdtemp(prefix=_MAKING, dir=folder))
+    try:
+        yield making
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
 
 
 @contextmanager

@@ -13,9 +13,9 @@ __all__ = ["seen_of"]
 
 
 def seen_of(feature: Feature, values: pd.Series[Any]) -> dict[str, Any] | None:
-    """As contract.json holds it; None of what has no range, is missing throughout, or names persons."""
+    """As contract.json holds it; None of what has no range or is missing throughout."""
     present = values.dropna()
-    if feature.personal or feature.type == "boolean" or present.empty:
+    if feature.type == "boolean" or present.empty:
         return None
     if feature.type == "category":
         return {"values": sorted(set(present.astype(str)))}

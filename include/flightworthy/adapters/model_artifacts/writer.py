@@ -47,7 +47,7 @@ class ModelArtifacts:
         contract = contract_of(spec)
         contract["output"]["classes"] = np.asarray(fitted.classes_).tolist()
         for said in contract["features"]:
-            seen = seen_of(spec.features[said["name"]], frames.training[said["name"]])
+            seen = None if "personal" in said else seen_of(spec.features[said["name"]], frames.training[said["name"]])
             said.update({} if seen is None else {"seen": seen})
         (folder / CONTRACT).write_bytes(canonical(contract))
         evidence = evidence_of(FittedModel(spec=spec, estimator=fitted), frames)

@@ -11,6 +11,7 @@ any instant. The folders are named as Hive names partitions: pyarrow, DuckDB, Sp
 """
 
 from flightworthy.adapters.prediction_files.compaction import Compacted, Left, PredictionCompaction
+from flightworthy.adapters.prediction_files.erasing import PredictionErasure
 from flightworthy.adapters.prediction_files.reading import PREDICTION, BrokenLine, PredictionFiles, PredictionWindow
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Compacted",
     "Left",
     "PredictionCompaction",
+    "PredictionErasure",
     "PredictionFiles",
     "PredictionWindow",
 ]

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from flightworthy.adapters.prediction_files.lines import day_folders, day_of, faulty, row_of, whole_lines
+from flightworthy.adapters.prediction_files.locks import shared
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,8 +72,9 @@ class PredictionCompaction:
             # Its age before its lock: a server that has just made a file must find the lock free.
             if not _NAME.fullmatch(path.name) or not _is_quiet(path, now):
                 continue
-            with _held(path) as file:
-                done = None if file is None else _compact(path, file)
+            # Of the folder too: while somebody is erased from it, what was read of a file could come back.
+            with shared(path.parent) as is_ours, _held(path) as file:
+                done = _compact(path, file) if is_ours and file is not None else None
             if done is not None:
                 yield done
 

@@ -16,12 +16,16 @@ PREDICTION = "prediction"
 
 
 def whole_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """All lines of a file, numbered from 1; without a last one that has no line end, which is no row yet."""
+    """All lines of a file, numbered from 1; without a last one that has no line end, which is no row yet.
+
+    Blank ones are left out too: they were rows of somebody who was erased.
+    """
     file.seek(0)
     for number, line in enumerate(file, start=1):
         if not line.endswith(b"\n"):
             return
-        yield number, line
+        if not line.isspace():
+            yield number, line
 
 
 def row_of(line: bytes) -> dict[str, Any] | None:

@@ -1,0 +1,137 @@
+"""``flightworthy erase``: take a person out of partitions and prediction log, and say who learnt from them."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from flightworthy.cli.answers import Answer, Exit, facts, table
+from flightworthy.cli.known import known_model
+from flightworthy.cli.settings import Settings
+from flightworthy.dataset import Split, split_of
+
+if TYPE_CHECKING:
+    from flightworthy.erasure import Erasure, Person
+    from flightworthy.registry import ModelVersion
+    from flightworthy.spec import Spec
+
+__all__ = ["run"]
+
+_SIDES = {
+    Split.TRAIN: "trained on",
+    Split.VALIDATION: "chosen by",
+    Split.HOLDOUT: "only measured on",
+}
+
+
+def run(asked: argparse.Namespace, settings: Settings) -> Answer:
+    """Erase, or only say what would be. Run again it does what is left; done already it removes nothing."""
+    from flightworthy.adapters.dataset_files import DatasetErasure
+    from flightworthy.adapters.prediction_files import PredictionErasure
+    from flightworthy.adapters.spec_files import load
+    from flightworthy.erasure import Asked, Places, erase, person_named
+    from flightworthy.personal import read_keys
+    from flightworthy.release import Cause
+
+    store = settings.releases()
+    try:
+        model = known_model(asked.model, settings, store)
+        spec = load(settings.models / model, settings.environ)
+        entity = sys.stdin.readline().strip() if asked.entity == "-" else asked.entity
+        person = person_named(entity, read_keys(settings.environ), model=model)
+        order = Asked(
+            model=model,
+            column=spec.entity,
+            person=person,
+            side=_side(spec, person, entity),
+            versions=_versions(model, settings),
+        )
+        places = Places(
+            datasets=DatasetErasure(root=settings.home / "datasets"),
+            log=PredictionErasure(folder=settings.home / "predictions"),
+            ledger=store,
+        )
+        cause = Cause(actor=getpass.getuser(), reason=asked.reason, at=datetime.now(UTC))
+        erasure = erase(order, places, cause, is_dry_run=asked.dry_run)
+    finally:
+        store.close()
+    retrain = _retrain(model, erasure)
+    return Answer(document=_document(model, erasure, retrain), text=_text(model, erasure, retrain), exit=Exit.DONE)
+
+
+def _side(spec: Spec, person: Person, entity: str) -> Split:
+    """What the person's rows were for: the split goes by what is stored."""
+    stored = entity if spec.treatment(spec.entity) is None else person.entity
+    return split_of(stored, holdout=spec.dataset.holdout, validation=spec.dataset.validation)
+
+
+def _versions(model: str, settings: Settings) -> Sequence[ModelVersion] | None:
+    """Those that MLflow has; None where nothing says where it is."""
+    if not (uri := settings.environ.get("MLFLOW_TRACKING_URI")):
+        return None
+    from flightworthy.adapters.mlflow_tracking.connection import MlflowConnection
+    from flightworthy.adapters.mlflow_tracking.registry import MlflowRegistry
+
+    return MlflowRegistry(connection=MlflowConnection(uri=uri)).versions(model)
+
+
+def _retrain(model: str, erasure: Erasure) -> str | None:
+    """The command that makes a version without the person, where any version or release learnt from them."""
+    learnt = erasure.learnt
+    is_live = any(standing in {"champion", "challenger", "previous"} for standing in learnt.releases.values())
+    if learnt.side is Split.HOLDOUT or not (learnt.versions or is_live):
+        return None
+    return shlex.join(["airflow", "dags", "trigger", f"{model}.deploy"])
+
+
+def _document(model: str, erasure: Erasure, retrain: str | None) -> dict[str, Any]:
+    learnt = erasure.learnt
+    return {
+        "model": model,
+        "entity": erasure.person.entity,
+        "dry_run": erasure.is_dry_run,
+        "partitions": [asdict(each) for each in erasure.removed],
+        "log": [asdict(each) for each in erasure.cleared],
+        "side": str(learnt.side),
+        "datasets": list(learnt.datasets),
+        "versions": None if learnt.versions is None else list(learnt.versions),
+        "releases": dict(learnt.releases),
+        "retrain": retrain,
+    }
+
+
+def _text(model: str, erasure: Erasure, retrain: str | None) -> str:
+    learnt = erasure.learnt
+    rows, lines = sum(each.rows for each in erasure.removed), sum(each.rows for each in erasure.cleared)
+    verb = "would be erased" if erasure.is_dry_run else "were erased"
+    said = {
+        "entity": f"{erasure.person.entity} (its pseudonym)",
+        "partitions": f"{rows} rows {verb} from {len(erasure.removed)} contents of partitions",
+        "prediction log": f"{lines} rows {verb} from {len(erasure.cleared)} files",
+        "dataset versions": ", ".join(digest[:12] for digest in learnt.datasets) or "none held them",
+        "model versions": _told_versions(learnt.versions),
+        "releases": ", ".join(f"{name} ({what})" for name, what in learnt.releases.items()) or "none",
+        "their rows": f"models were {_SIDES[learnt.side]} them",
+        "retrain": retrain or "not needed",
+    }
+    removed = [
+        (each.place, each.key, each.digest[:12], _short(each.replaced_by), each.rows) for each in erasure.removed
+    ]
+    listed = f"\n\n{table(('PLACE', 'KEY', 'WAS', 'IS', 'ROWS'), removed)}" if removed else ""
+    return f"{model}\n{facts(said)}{listed}"
+
+
+def _short(digest: str | None) -> str | None:
+    return None if digest is None else digest[:12]
+
+
+def _told_versions(versions: Sequence[int] | None) -> str:
+    if versions is None:
+        return "not known: MLFLOW_TRACKING_URI says nothing"
+    return ", ".join(map(str, versions)) or "none"
