@@ -83,11 +83,11 @@ class _LetGo:
 
 
 def _let_go(asked: argparse.Namespace, settings: Settings, store: ReleaseStore, spec: Any) -> _LetGo:
-    from flightworthy.deployer.data_pruning import data_policy_of
+    from flightworthy.deployer.partition_pruning import partition_policy_of
     from flightworthy.deployer.pruning import data_pruner_of, pruner_of
     from flightworthy.deployer.settings import Settings as DeployerSettings
 
-    policy = data_policy_of(spec)
+    policy = partition_policy_of(spec)
     if policy is None:
         return _LetGo(gone=(), kept_since="")
     here = DeployerSettings.from_environ(settings.environ, Path.cwd())

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from flightworthy.deployer.containers import RELEASE_LABEL
-from flightworthy.deployer.data_pruning import DataPruner, data_policy_of
 from flightworthy.deployer.errands import Errands
+from flightworthy.deployer.partition_pruning import PartitionPruner, partition_policy_of
 from flightworthy.deployer.settings import Settings
 from flightworthy.errors import Refused, Unavailable
 from flightworthy.release import Release, ReleaseStore
@@ -138,11 +138,11 @@ def pruner_of(store: ReleaseStore, settings: Settings) -> Pruner:
     return Pruner(store=store, releases=settings.home / "releases", engine=DockerContainers(), versions=versions)
 
 
-def data_pruner_of(pruner: Pruner, settings: Settings) -> DataPruner:
+def data_pruner_of(pruner: Pruner, settings: Settings) -> PartitionPruner:
     """What lets rows go here. Imports pandas."""
     from flightworthy.adapters.dataset_files import DatasetFiles
 
-    return DataPruner(
+    return PartitionPruner(
         releases=pruner.store, data=DatasetFiles(root=settings.home / "datasets"), versions=pruner.versions
     )
 
@@ -184,7 +184,7 @@ class DailyPruning:
         self._mark.touch()
 
     def _prune_data(self, pruner: Pruner, spec: Spec) -> None:
-        policy = data_policy_of(spec)
+        policy = partition_policy_of(spec)
         if policy is None:
             return
         try:

@@ -27,8 +27,6 @@ def found(file: LandedFile, columns: int, *, longest: int) -> PartitionRefused |
                 longer = len(record) > columns
                 next_step = "A cell with a comma needs quotes." if longer else "Write missing cells as empty ones."
                 return refused(file.uri, what, next_step, line=begins)
-    except _TooLong as error:
-        return _long(file, error.line, longest)
     except csv.Error:
         return _long(file, begins + 1, longest)
     return None
@@ -48,8 +46,8 @@ def refuse_open_quote(file: LandedFile, *, longest: int) -> None:
     try:
         for begins, _ in _records(file, longest, strict=True):
             last = begins
-    except (csv.Error, _TooLong) as error:
-        if isinstance(error, csv.Error) and "end of data" not in str(error) and "field" not in str(error):
+    except csv.Error as error:
+        if "end of data" not in str(error) and "field" not in str(error):
             return
         last = _next_line(file, last, longest)
         what = f"opens a quote in line {last} that is never closed: all that follows would be one cell"
@@ -60,7 +58,7 @@ def _next_line(file: LandedFile, begins: int, longest: int) -> int:
     """The line after the record that begins in line ``begins``."""
     try:
         return next((start for start, _ in _records(file, longest) if start > begins), begins)
-    except (csv.Error, _TooLong):
+    except csv.Error:
         return begins + 1
 
 
@@ -88,12 +86,6 @@ def _not_utf8(file: LandedFile) -> PartitionRefused | None:
     return None
 
 
-class _TooLong(Exception):
-    def __init__(self, line: int) -> None:
-        super().__init__(line)
-        self.line = line
-
-
 def _records(file: LandedFile, longest: int, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Every record with the line on which it begins; blank lines are none."""
     before = csv.field_size_limit(longest)
@@ -110,9 +102,7 @@ def _records(file: LandedFile, longest: int, *, strict: bool = False) -> Iterato
 
 def _lines(stream: Any, longest: int) -> Iterator[str]:
     text = io.TextIOWrapper(io.BufferedReader(stream, 2**18), encoding="utf-8-sig", errors="replace", newline="")
-    number = 0
     while line := text.readline(longest + 1):
-        number += 1
         if len(line) > longest:
-            raise _TooLong(number)
+            raise csv.Error("line longer than field limit")
         yield line

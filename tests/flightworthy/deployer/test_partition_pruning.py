@@ -11,7 +11,7 @@ import pytest
 
 from flightworthy.adapters.dataset_files import DatasetFiles
 from flightworthy.dataset import version_of
-from flightworthy.deployer.data_pruning import DataPruner
+from flightworthy.deployer.partition_pruning import PartitionPruner
 from flightworthy.errors import Refused
 from flightworthy.release import Cause, draft, promoted, propose
 from flightworthy.retention import REMOVED, DataPolicy, StoredVersion
@@ -69,7 +69,7 @@ def released(releases, number, digest):
 
 
 def pruner(store, releases=None, **registered):
-    return DataPruner(releases=releases or MemoryReleases(), data=store, versions=Versions(**registered))
+    return PartitionPruner(releases=releases or MemoryReleases(), data=store, versions=Versions(**registered))
 
 
 def went(found):

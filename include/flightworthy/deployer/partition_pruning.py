@@ -16,7 +16,7 @@ from flightworthy.retention import REMOVED, DataPolicy, PrunableData, StoredVers
 if TYPE_CHECKING:
     from flightworthy.spec import Spec
 
-__all__ = ["DataPruner", "data_policy_of"]
+__all__ = ["PartitionPruner", "partition_policy_of"]
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Registered(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataPruner:
+class PartitionPruner:
     """``versions`` is None where no registry is known: nobody can tell then what is needed, and all rows stay."""
 
     releases: ReleaseStore
@@ -85,7 +85,7 @@ class DataPruner:
         return [self.data.version(model, digest) for digest in set(told.values())]
 
 
-def data_policy_of(spec: Spec) -> DataPolicy | None:
+def partition_policy_of(spec: Spec) -> DataPolicy | None:
     """What the spec says of rows; None: they stay for ever."""
     kept = spec.retention.data
     return None if kept is None else DataPolicy(window=spec.dataset.window, kept_time=kept)
