@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +14,23 @@ from pyarrow import parquet
 
 from flightworthy.adapters.dataset_files import writing
 from flightworthy.adapters.dataset_files.content import CellsDigest, batches_of, blocks
+from flightworthy.adapters.dataset_files.places import Places
 from flightworthy.dataset import Rows, Staged
 
-__all__ = ["stage"]
+__all__ = ["stage", "staged"]
 
 _WAITING: Final = 2
 """Blocks that were read and wait to be written."""
+
+
+@contextmanager
+def staged(places: Places, model: str, content: Rows | pa.Table) -> Iterator[Staged]:
+    """The rows in a file of this store's disk, read to the last and hashed on the way; gone when the block ends.
+
+    Never more than some blocks of rows are in memory. What the rows raise while they are read is raised.
+    """
+    with writing.room(places.root / model) as room:
+        yield stage(content, room / "data.parquet")
 
 
 def stage(content: Rows | pa.Table, file: Path) -> Staged:
