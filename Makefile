@@ -19,8 +19,8 @@ demo: environment ## the tour: everything started, shown, checked and stopped ag
 drill: environment ## kill it at every moment, break it in every way, under load; LENGTH=long for all of it
 	@$(python) -m drill $(if $(LENGTH),--$(LENGTH)) $(PARTS)
 
-test: environment ## all the tests, three processes side by side: most of the time they wait for real programs
-	@$(python) -m pytest --numprocesses 3 --no-loadscope-reorder
+test: environment ## all the tests, four processes side by side: most of the time they wait for real programs
+	@$(python) -m pytest --numprocesses 4 --no-loadscope-reorder
 
 up: environment ## the same stack, staying up; prints the addresses and how to log in
 	@$(python) -m demo.stack up

@@ -34,17 +34,23 @@ os.environ.update(
 
 
 SHARED = ("tests/stack", "tests/scenarios")
-"""Folders whose tests share what is costly to start; they begin first, since they take longest."""
+"""Folders whose tests share what is costly to start, and the environment that leads to it."""
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Where tests run side by side, those of a file go to one process, and so do those of a `SHARED` folder."""
+    """Where tests run side by side, each file has one process; a `SHARED` folder has one to itself, which then ends."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByPlace(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return _place_of(nodeid)
+
+        def _reschedule(self, node: Any) -> None:
+            if any(place in SHARED for place in self.assigned_work[node]):
+                node.shutdown()
+            else:
+                super()._reschedule(node)
 
     return ByPlace(config, log)
 

@@ -116,7 +116,8 @@ def test_personal_columns_need_a_key_and_reach_the_log_as_pseudonyms(
     (artifact / "contract.json").write_text(json.dumps(contract))
     seal(artifact)
     log = tmp_path / "log"
-    monkeypatch.delenv("FLIGHTWORTHY_PSEUDONYM_KEY", raising=False)
+    for name in ("FLIGHTWORTHY_PSEUDONYM_KEY", "FLIGHTWORTHY_PSEUDONYM_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
     assert main(options(artifact, free_port(), "--predictions", str(log))) == 3
     assert "FLIGHTWORTHY_PSEUDONYM_KEY_FILE" in capsys.readouterr().err
     (tmp_path / "key").write_text("0123456789abcdef0123456789abcdef")
