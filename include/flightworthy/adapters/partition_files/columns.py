@@ -76,7 +76,9 @@ class _Typing:
 
     def end(self) -> None:
         """Raises `PartitionRefused` if a column of numbers holds what is no number."""
-        for name, (cells, row) in self._odd.items() if self.holds else ():
+        if self.holds and self._odd:
+            # The first row's, whichever column a block showed first.
+            name, (cells, row) = min(self._odd.items(), key=lambda each: each[1][0].number(each[1][1]))
             what = f"{cells.batch[name][row].as_py()!r} is not a finite number"
             raise cells.refused(name, row, what, "Write a number, or leave the cell empty if it is missing.")
 
