@@ -7,7 +7,10 @@ import sys
 
 from benchmarks.result import ROOT
 
-BENCHMARKS = ("judge", "parse", "line_overhead", "rollback", "serving", "image", "expectations")
+BENCHMARKS = (
+    "judge", "parse", "line_overhead", "rollback", "serving", "image", "expectations", "expectations_task",
+    "ingest", "landed",
+)  # fmt: skip
 
 
 def main() -> int:
