@@ -18,9 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import csv, parquet
 
-from flightworthy.adapters.personal_columns import Protection
+from flightworthy.adapters.partition_files import PartitionFiles
+from flightworthy.adapters.personal_columns import ProtectedSource, Protection
 from flightworthy.errors import PartitionRefused, Refused
-from flightworthy.personal import Keys, fingerprint, pseudonym
+from flightworthy.personal import Keys, Treatment, Way, fingerprint, pseudonym
+from flightworthy.spec import Source
 from tests.training_material import make_spec
 
 KEY, OTHER = b"0123456789abcdef", b"fedcba9876543210"
@@ -80,6 +82,26 @@ def test_declared_columns_become_what_the_spec_says() -> None:
         "spent": [1.5, 2.5, 3.5],
     }
     assert kept["age"].type == pa.int64()
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_refusal_of_the_reader_shows_no_cell_of_a_personal_column(tmp_path: Path, declared: bool) -> None:
+    """It still names file, column and line; of any other column it shows what is wrong."""
+    (tmp_path / "2026.csv").write_text("id,income\na,1.5\nb,1e400\n")
+    treatments = {"income": Treatment(way=Way.DROP)} if declared else {}
+    files = PartitionFiles(
+        source=Source(uri=f"{tmp_path}/{{partition}}.csv", partition="%Y"), types={"income": "number"}
+    )
+    source = ProtectedSource(
+        source=files,
+        protection=Protection(treatments=treatments, not_personal=frozenset({"id"}), entity="id", keys=None),
+    )
+
+    with pytest.raises(PartitionRefused, match="line 3, column 'income'") as refused:
+        _ = [list(batches) for batches in source.read(["2026"])["2026"].attempts()]
+
+    assert ("1e400" in refused.value.message) == (not declared)
+    assert (refused.value.facts["column"], refused.value.facts["line"]) == ("income", 3)
 
 
 def test_without_the_key_nothing_is_even_read() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -14,6 +14,8 @@ from flightworthy.errors import PartitionRefused
 from flightworthy.partition import SourceFile
 
 __all__ = ["ProtectedSource"]
+
+ReadT = TypeVar("ReadT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,9 @@ class ProtectedSource:
     def read(self, keys: Sequence[str]) -> Mapping[str, Any]:
         """Each key's rows; one that could not be read stays refused."""
         return {
-            key: found if isinstance(found, PartitionRefused) else _Protected(rows=found, protection=self.protection)
+            key: _hushed(found, self.protection)
+            if isinstance(found, PartitionRefused)
+            else _Protected(rows=found, protection=self.protection)
             for key, found in self.source.read(keys).items()
         }
 
@@ -48,13 +52,33 @@ class _Protected:
         """Each reading begins anew: what was seen in one that did not hold counts for nothing."""
         readings: Iterable[Iterable[pa.RecordBatch]]
         readings = [_batches(self.rows)] if isinstance(self.rows, pa.Table) else self.rows.attempts()
-        for batches in readings:
+        for batches in self._told(readings):
             yield self._treated(batches)
 
     def _treated(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         protect = self.protection.begin()
-        for batch in batches:
+        for batch in self._told(batches):
             yield from _batches(protect(pa.Table.from_batches([batch])))
+
+    def _told(self, read: Iterable[ReadT]) -> Iterator[ReadT]:
+        """The source's refusals show the cell that they are about, which here may name a person."""
+        try:
+            yield from read
+        except PartitionRefused as refusal:
+            raise _hushed(refusal, self.protection) from None
+
+
+def _hushed(refusal: PartitionRefused, protection: Protection) -> PartitionRefused:
+    column = str(refusal.facts.get("column"))
+    if not {column, *column.split(" ")} & protection.treatments.keys():
+        return refusal
+    where = ", ".join(f"{name} {refusal.facts[name]}" for name in ("line", "row") if name in refusal.facts)
+    file = refusal.facts.get("file", "the source")
+    return PartitionRefused(
+        f"{file}{where and f' {where}'}, column {column!r}: a cell cannot be read as what the column is. It is not "
+        "shown, since model.yaml declares the column as personal. Correct it at its source.",
+        **refusal.facts,
+    )
 
 
 def _batches(table: pa.Table) -> list[pa.RecordBatch]:
