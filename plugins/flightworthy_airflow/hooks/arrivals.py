@@ -14,12 +14,11 @@ from flightworthy.arrival import Announcement, Arrival, RunName, arrived, due, t
 from flightworthy.errors import PartitionRefused, SpecError, Unavailable
 from flightworthy.partition import SourceFile, arrivals, key_of
 from flightworthy_airflow.hooks import airflow_runs
-from flightworthy_airflow.hooks.sources import listing, wholeness_of
+from flightworthy_airflow.hooks.sources import listing, missing_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from flightworthy.adapters.partition_files.wholeness import Wholeness
     from flightworthy.adapters.sql_releases import SqlArrivals
     from flightworthy.partition import Arrivals
     from flightworthy.spec import Spec
@@ -57,9 +56,8 @@ def note_named(hook: FlightworthyHook, store: SqlArrivals, spec: Spec, named: Se
             model=spec.model,
             keys=tuple(absent),
         )
-    wholeness = wholeness_of(spec.source)
     for key in unseen:
-        if why := wholeness.missing(key, [file for file in files if file.key == key]):
+        if why := missing_of(spec.source, key, [file for file in files if file.key == key], counted={}):
             raise Unavailable(f"partition {key} of {spec.model} is not whole: {why}. It is tried again.", key=key)
     found = arrivals(files, before=files, known=known)
     store.note(_arrived(found, spec, hook.now()))
@@ -72,7 +70,7 @@ class _Model:
     spec: Spec
     known: Mapping[str, str] | None = None
     before: tuple[SourceFile, ...] = ()
-    wholeness: Wholeness | None = None
+    counted: dict[str, str] = field(default_factory=dict)
     why_not: dict[str, str] = field(default_factory=dict)
 
 
@@ -127,16 +125,7 @@ class Watch:
     def look(self, model: str) -> None:
         """Note what has arrived since the last look. What a look saw and could not note is seen by the next."""
         kept = self._models[model]
-        try:
-            self._look(kept)
-        except Unavailable:
-            # Its connection may have changed; the next look asks for it again.
-            kept.wholeness = None
-            raise
-
-    def _look(self, kept: _Model) -> None:
         spec = kept.spec
-        model = spec.model
         if kept.known is None:
             kept.known = self.store.known(model)
         files = self._ended(spec, listing(spec.source))
@@ -197,10 +186,8 @@ class Watch:
         return found
 
     def _is_whole(self, kept: _Model) -> Callable[[str, Sequence[SourceFile]], bool]:
-        wholeness = kept.wholeness = kept.wholeness or wholeness_of(kept.spec.source)
-
         def is_whole(key: str, files: Sequence[SourceFile]) -> bool:
-            why = wholeness.missing(key, files)
+            why = missing_of(kept.spec.source, key, files, counted=kept.counted)
             if why is not None and kept.why_not.get(key) != why:
                 log.info("not_whole model=%s partition=%s reason=%s", kept.spec.model, key, why)
             kept.why_not.pop(key, None)

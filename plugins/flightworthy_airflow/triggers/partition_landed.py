@@ -81,9 +81,9 @@ class PartitionLandedTrigger(BaseTrigger):
 
     def _look(self, source: Source, before: tuple[SourceFile, ...]) -> tuple[tuple[SourceFile, ...], bool]:
         """The partition's files, and whether they are all there."""
-        from flightworthy_airflow.hooks.sources import listing, wholeness_of
+        from flightworthy_airflow.hooks.sources import listing, missing_of
 
         files = tuple(file for file in listing(source) if file.key == self.partition)
         if source.complete.named is None or not files:
             return files, bool(files) and files == before
-        return files, wholeness_of(source).missing(self.partition, files) is None
+        return files, missing_of(source, self.partition, files, counted={}) is None
