@@ -13,11 +13,13 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from flightworthy.partition import key_of
 from flightworthy.personal import Treatment, Way
+from flightworthy.spec.in_service import Drift, Requests, Retention
 from flightworthy.spec.inputs import Dataset, Feature, Schedule, Source
+from flightworthy.spec.learning import Evaluation, Gate, Training
 from flightworthy.spec.personal import Personal
 from flightworthy.spec.quantities import ColumnName, Label, sequence_of
+from flightworthy.spec.releasing import ReleasePlan
 from flightworthy.spec.section import Section, problems
-from flightworthy.spec.sections import Drift, Evaluation, Gate, ReleasePlan, Requests, Retention, Training
 
 __all__ = ["MODEL_NAME", "Spec"]
 
