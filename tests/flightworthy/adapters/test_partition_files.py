@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import gzip
 import hashlib
 import io
@@ -20,6 +21,7 @@ from pyarrow import parquet
 
 from flightworthy.adapters import partition_files
 from flightworthy.adapters.partition_files import PartitionFiles, csv_text
+from flightworthy.adapters.partition_files.quotes import Quotes
 from flightworthy.errors import PartitionRefused, Unavailable
 from flightworthy.spec import EventTime, Source
 
@@ -87,6 +89,12 @@ BAD = {
     "semicolons": ("id;age\n1;2\n", "is separated by semicolons. Separate cells by commas", {"line": 1}),
     "a nameless column": ("id,,age\n1,2,3\n", "has no name for column 2", {"line": 1}),
     "an open quote": ('id,sex\n1,m\n2,"f\n3,m\n', "opens a quote in line 3 that is never closed", {"line": 3}),
+    "two quotes that swallow a row": (
+        'id,sex\n1,m\n2,"f\n3,m\n4,"f\n5,m\n',
+        "begins in line 3: rows may have",
+        {"line": 3},
+    ),
+    "more behind a quote": ('id,sex\n1,m\n2,"f"m\n', "has more behind a closing quote, in the row", {"line": 3}),
     "a quote too late": ('id,sex\n1,m\n2,f\n3,"m\n', "opens a quote in line 4 that is never closed", {"line": 4}),
 }
 
@@ -402,6 +410,35 @@ def test_a_quoted_cell_may_hold_commas_quotes_and_lines(read):
     """What RFC 4180 allows is read."""
     assert read('id,sex\n1,"a,""b""\nc"\n')["sex"].to_pylist() == ['a,"b"\nc']
     assert read('id,sex\n1,5" disk\n')["sex"].to_pylist() == ['5" disk']
+
+
+def test_a_quote_within_a_cell_is_a_character_of_it(read):
+    """Inches are written so, and every reader agrees on them."""
+    assert read('id,sex\n1,5" x\n2,6"\n3,"""a"" b"\n')["sex"].to_pylist() == ['5" x', '6"', '"a" b']
+
+
+@settings(max_examples=1000)
+@given(
+    rows=st.lists(st.lists(st.text('a",\r\n', max_size=4), min_size=2, max_size=2), min_size=1, max_size=4),
+    cut=st.integers(1, 7),
+    strays=st.lists(st.integers(0, 12), max_size=2),
+)
+def test_quotes_are_plain_where_python_reads_the_same(rows, cut, strays):
+    """Whatever is called plain a strict parser takes; what a writer wrote always is, however its bytes are cut."""
+    sink = io.StringIO()
+    csv.writer(sink).writerows(rows)
+    text = sink.getvalue()
+    damaged = text
+    for stray in strays:
+        damaged = damaged[:stray] + '"' + damaged[stray:]
+    quotes = Quotes()
+    for start in range(0, len(damaged), cut):
+        quotes.take(damaged[start : start + cut].encode())
+    quotes.end()
+    if not strays:
+        assert quotes.are_plain
+    if quotes.are_plain:
+        list(csv.reader(io.StringIO(damaged, newline=""), strict=True))
 
 
 def test_a_truncated_parquet_file_is_refused(read):

@@ -12,7 +12,7 @@ from flightworthy.adapters.partition_files.cells import refused
 from flightworthy.adapters.partition_files.unpacking import LandedFile
 from flightworthy.errors import PartitionRefused
 
-__all__ = ["found", "line_of", "refuse_open_quote"]
+__all__ = ["found", "line_of", "refuse_stray_quote"]
 
 
 def found(file: LandedFile, columns: int, *, longest: int) -> PartitionRefused | None:
@@ -40,17 +40,24 @@ def line_of(file: LandedFile, row: int, *, longest: int) -> int:
     raise IndexError(row)
 
 
-def refuse_open_quote(file: LandedFile, *, longest: int) -> None:
-    """Raises `PartitionRefused` where a quote is opened and never closed: pyarrow takes the rest for one cell."""
+def refuse_stray_quote(file: LandedFile, *, longest: int) -> None:
+    """Raises `PartitionRefused` where a quote is never closed, or more follows in its cell: rows became one cell.
+
+    pyarrow takes both as they come.
+    """
     last = 1
     try:
         for begins, _ in _records(file, longest, strict=True):
             last = begins
     except csv.Error as error:
-        if "end of data" not in str(error) and "field" not in str(error):
-            return
         last = _next_line(file, last, longest)
         what = f"opens a quote in line {last} that is never closed: all that follows would be one cell"
+        if "expected after" in str(error):
+            what = (
+                f"has more behind a closing quote, in the row that begins in line {last}: rows may have become one cell"
+            )
+        elif "end of data" not in str(error) and "field" not in str(error):
+            return
         raise refused(file.uri, what, 'Close it, or write "" for a quote inside a cell.', line=last) from None
 
 

@@ -20,6 +20,7 @@ from pyarrow import csv as arrow_csv
 from flightworthy.adapters.partition_files import csv_offences
 from flightworthy.adapters.partition_files.cells import Cells, refused
 from flightworthy.adapters.partition_files.heads import check_head
+from flightworthy.adapters.partition_files.quotes import Quotes
 from flightworthy.adapters.partition_files.unpacking import LandedFile
 
 __all__ = ["cells"]
@@ -69,8 +70,9 @@ def _parsed(file: LandedFile, names: list[str], missing: tuple[str, ...]) -> Ite
     finally:
         # A thread of pyarrow's reads ahead, also after an error; nobody else could read the file.
         watched.stop()
-    if watched.quotes % 2:
-        csv_offences.refuse_open_quote(file, longest=BLOCK)
+    watched.quotes.end()
+    if not watched.quotes.are_plain:
+        csv_offences.refuse_stray_quote(file, longest=BLOCK)
 
 
 def _header(file: LandedFile) -> list[str]:
@@ -98,7 +100,7 @@ def _check_names(names: list[str], file: LandedFile) -> None:
 
 
 class _Watched(io.RawIOBase):
-    """The bytes as pyarrow takes them; a NUL byte is refused, and quotes are counted."""
+    """The bytes as pyarrow takes them; a NUL byte is refused, and quotes are looked at."""
 
     def __init__(self, file: LandedFile) -> None:
         super().__init__()
@@ -108,7 +110,7 @@ class _Watched(io.RawIOBase):
         """How much of the file was read after each block; pyarrow reads some of them ahead."""
         self._reading = threading.Lock()
         self._stopped = False
-        self.quotes = 0
+        self.quotes = Quotes()
 
     def readable(self) -> bool:
         return True
@@ -133,5 +135,5 @@ class _Watched(io.RawIOBase):
             )
         self.shares.append(self._file.position())
         self._lines += chunk.count(b"\n")
-        self.quotes += chunk.count(b'"')
+        self.quotes.take(chunk)
         return chunk
