@@ -73,6 +73,8 @@ def parquet_of(**columns) -> bytes:
 
 BAD = {
     "17 0 bytes": (b"", "is empty (0 bytes). The upload may have been cut short", {}),
+    "18 a header without its line's end": ("id,age", "has a header and no rows", {}),
+    "18 blank lines only": ("\n\r\n", "holds nothing but blank lines", {}),
     "18 header only": ("id,age\n", "has a header and no rows", {}),
     "19 duplicate header": ("id,age,age\n1,2,3\n", "names the column 'age' twice", {"column": "age", "line": 1}),
     "20 every row longer": ("id,age\n1,2,3\n4,5,6\n", "has 3 cells in line 2, and its header 2", {"line": 2}),
@@ -87,6 +89,7 @@ BAD = {
     "28 NUL": (b"id,age\n1,2\n3,\0\n", "holds a NUL byte in line 3", {"line": 3}),
     "33 an archive": (b"\x1f\x8b\x08rest", "is not CSV but a gzip archive. Land it unpacked", {}),
     "semicolons": ("id;age\n1;2\n", "is separated by semicolons. Separate cells by commas", {"line": 1}),
+    "nameless columns": (",\n,\n", "has no name for column 1", {"line": 1}),
     "a nameless column": ("id,,age\n1,2,3\n", "has no name for column 2", {"line": 1}),
     "an open quote": ('id,sex\n1,m\n2,"f\n3,m\n', "opens a quote in line 3 that is never closed", {"line": 3}),
     "two quotes that swallow a row": (
@@ -367,6 +370,16 @@ def test_only_the_empty_cell_is_missing(read):
     table = read('id,sex,age\n1,NA,3\n2,null,\n3,"",5\n')
     assert table["sex"].to_pylist() == ["NA", "null", None]
     assert table["age"].to_pylist() == [3, None, 5]
+
+
+def test_a_header_is_read_to_its_end_however_long_it_is(read):
+    """Two thousand columns with long names are more than 64 KiB; none of them is left to guessing."""
+    names = [f"a_column_with_rather_a_long_name_{number:05d}" for number in range(2_000)]
+    table = read("\n".join(",".join(row) for row in (names, ["007"] * 2_000, ["true"] * 2_000)) + "\n")
+    assert all(table[name].to_pylist() == ["007", "true"] for name in names)
+    assert (
+        f"names the column {names[5]!r} twice" in read(",".join([*names, names[5]]) + "\n" + "1," * 2_000 + "1").message
+    )
 
 
 def test_ids_beyond_two_to_the_53_stay_exact(read):

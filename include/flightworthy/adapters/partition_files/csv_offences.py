@@ -5,14 +5,16 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import islice
 from typing import Any
 
 from flightworthy.adapters.partition_files.cells import refused
 from flightworthy.adapters.partition_files.unpacking import LandedFile
 from flightworthy.errors import PartitionRefused
 
-__all__ = ["found", "line_of", "refuse_stray_quote"]
+__all__ = ["found", "head", "line_of", "refuse_stray_quote"]
 
 
 def found(file: LandedFile, columns: int, *, longest: int) -> PartitionRefused | None:
@@ -30,6 +32,17 @@ def found(file: LandedFile, columns: int, *, longest: int) -> PartitionRefused |
     except csv.Error:
         return _long(file, begins + 1, longest)
     return None
+
+
+def head(file: LandedFile, *, longest: int) -> tuple[list[str], list[str] | None]:
+    """The header, empty if there is none, and the first row, if there is one."""
+    found: list[list[str]] = []
+    try:
+        with closing(_records(file, longest)) as records:
+            found.extend(record for _, record in islice(records, 2))
+    except csv.Error:
+        raise _long(file, 1 + len(found), longest) from None
+    return (found[0] if found else []), (found[1] if len(found) > 1 else None)
 
 
 def line_of(file: LandedFile, row: int, *, longest: int) -> int:
@@ -93,7 +106,7 @@ def _not_utf8(file: LandedFile) -> PartitionRefused | None:
     return None
 
 
-def _records(file: LandedFile, longest: int, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+def _records(file: LandedFile, longest: int, *, strict: bool = False) -> Generator[tuple[int, list[str]], None, None]:
     """Every record with the line on which it begins; blank lines are none."""
     before = csv.field_size_limit(longest)
     try:
