@@ -251,6 +251,21 @@ def test_a_line_without_end_is_refused(read):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_columns_that_differ_only_in_case_are_refused(suffix, read):
+    """Fault 6: the suite's engine would ask one of them twice, and take the two for the expected set of columns."""
+    content = {
+        ".csv": "id,age,Age\n1,40,4000\n",
+        ".jsonl": '{"id":1,"age":40,"Age":4000}\n',
+        ".parquet": parquet_of(id=[1], age=[40], Age=[4000]),
+    }[suffix]
+    refusal = read(content, name=f"{KEY}{suffix}")
+    assert (
+        "names columns that differ only in case, 'age' and 'Age'. Databases take one for the other" in refusal.message
+    )
+    assert refusal.facts["column"] == "Age"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_only_what_the_spec_calls_missing_is_missing(landing, suffix):
     """A question mark in the hospital file; without the spec's word it is what somebody wrote."""
     landing.mkdir()

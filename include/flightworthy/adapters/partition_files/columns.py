@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightworthy.adapters.partition_files import own_types, written
-from flightworthy.adapters.partition_files.cells import Cells
+from flightworthy.adapters.partition_files.cells import Cells, refused
 from flightworthy.errors import PartitionRefused
 
 __all__ = ["TypedRows"]
@@ -70,6 +70,8 @@ class _Typing:
     def typed(self, cells: Cells) -> pa.RecordBatch:
         """The columns, each as what it may still be."""
         schema = cells.batch.schema
+        if not self._begun:
+            _check_names(schema.names, cells)
         columns = [self._column(cells, column.name) for column in schema]
         self._begun = True
         return pa.RecordBatch.from_arrays(columns, names=schema.names)
@@ -105,6 +107,16 @@ class _Typing:
             odd = np.flatnonzero(pc.fill_null(pc.invert(pc.is_finite(column)), False).to_numpy(zero_copy_only=False))
             if len(odd):
                 self._odd[name] = (cells, int(odd[0]))
+
+
+def _check_names(names: list[str], cells: Cells) -> None:
+    """DuckDB and Great Expectations take ``Age`` for ``age``: what is expected of one would be asked of the other."""
+    known: dict[str, str] = {}
+    for name in names:
+        if (other := known.setdefault(name.lower(), name)) != name:
+            what = f"names columns that differ only in case, {other!r} and {name!r}"
+            next_step = "Databases take one for the other; rename one of them, or leave it out."
+            raise refused(cells.place.uri, what, next_step, column=name)
 
 
 def _candidates_of(cells: Cells, name: str, kind: str | None) -> tuple[Candidate, ...]:
