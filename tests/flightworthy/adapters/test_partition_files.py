@@ -11,6 +11,7 @@ import os
 import re
 import tracemalloc
 import zipfile
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -69,6 +70,12 @@ def parquet_of(**columns) -> bytes:
     sink = pa.BufferOutputStream()
     parquet.write_table(pa.table(columns), sink)
     return sink.getvalue().to_pybytes()
+
+
+def text_of(*cells: bytes) -> pa.Array:
+    """A column of text, whatever its bytes are."""
+    column = pa.array(cells, pa.binary())
+    return pa.Array.from_buffers(pa.string(), len(cells), column.buffers())
 
 
 BAD = {
@@ -144,6 +151,16 @@ BAD_LINES = {
         {"line": 3},
     ),
     "no object": ("[1, 2]\n", "line 1 is no object with keys", {"line": 1}),
+    "28 a NUL as JSON writes it": (
+        '{"id":1,"s":null}\n{"id":2,"s":"a\\u0000"}\n',
+        "line 2, column 's': the text holds a NUL",
+        {"line": 2},
+    ),
+    "half a character for a name": (
+        '{"id":1,"\\ud800":2}\n',
+        "half a character (a lone surrogate) is no text",
+        {"line": 1},
+    ),
     "a cut line": ('{"id":1}\n{"id":', "line 2 is not JSON: Expecting value", {"line": 2}),
     "a single document": ('[\n{"id":1}\n]', "line 1 is not JSON: Expecting value", {"line": 1}),
     "a deep nest": ("[" * 10**5, "line 1 is nested too deeply", {"line": 1}),
@@ -507,11 +524,23 @@ def test_parquet_text_is_not_made_into_numbers(read):
     [
         ({"weight": [1.0, float("inf")]}, "row 1, column 'weight': inf is not a finite number"),
         ({"weight": [[1.0], [2.0]]}, "column 'weight' is of the type list<"),
+        ({"at": pa.array([1000, None, 1500, 1], pa.timestamp("ns"))}, "row 2, column 'at': a value of the type time"),
+        ({"at": pa.array([0, 2**62], pa.timestamp("us", "UTC"))}, "row 1, column 'at': a value of the type timestamp"),
+        ({"on": pa.array([0, -800_000], pa.date32())}, "row 1, column 'on': a value of the type date32[day] cannot"),
+        ({"sex": ["f", None, "a\0b"]}, "row 2, column 'sex': the text holds a NUL. It is damaged"),
+        ({"sex": text_of(b"f", b"\xff\xfe")}, "row 1, column 'sex': the text is not UTF-8. Write it as UTF-8"),
     ],
 )
 def test_parquet_columns_that_cannot_be_used_are_refused(read, columns, said):
-    """Infinite numbers and nested columns."""
+    """Infinite numbers, nested columns, times that nobody could read again, damaged text; each with its own row."""
     assert said in read(parquet_of(**columns), name=f"{KEY}.parquet").message
+
+
+def test_days_and_times_of_all_years_that_there_are_are_kept(read):
+    """From the first to the last day of Python's calendar."""
+    first, last = (end.replace(tzinfo=UTC) for end in (datetime.min, datetime.max))  # noqa: DTZ901 - given one
+    ends = {"on": [date.min, None, date.max], "at": [first, None, last]}
+    assert read(parquet_of(**ends), name=f"{KEY}.parquet").to_pydict() == ends
 
 
 def test_the_parts_of_a_partition_must_have_one_schema(landing):
@@ -688,6 +717,17 @@ def test_a_row_whose_time_cannot_be_told_is_in_no_partition_and_is_named(landing
         "'1994 null' is not written as '%Y %b'",
     ]
     assert "line 202" in source.unplaced()[0]
+
+
+def test_a_row_of_a_year_that_utc_has_not_is_in_no_partition(landing):
+    """The end of time, as some systems write it, in a zone west of Greenwich."""
+    landing.mkdir()
+    rows = "2026-01-05 12:00+0100\n" * 200
+    (landing / "all.csv").write_text(f"at\n{rows}9999-12-31 23:59-0500\n0001-01-01 00:00+0100\n")
+    times = EventTime(columns=("at",), format="%Y-%m-%d %H:%M%z")
+    source = PartitionFiles(source=Source(uri=f"{landing}/all.csv", partition="%Y-%m-%d", event_time=times), types={})
+    assert table_of(source.read([KEY])[KEY]).num_rows == 200
+    assert [row.split(", ", 1)[0].rsplit(" ", 1)[1] for row in source.unplaced()] == ["202", "203"]
 
 
 def test_a_file_whose_times_are_written_otherwise_is_refused(landing):

@@ -94,7 +94,7 @@ class _Typing:
             if column is not None:
                 break
             if len(candidates) == 1:
-                raise _untyped(cells, name)
+                raise _untyped(cells, name, candidates[0])
             self._candidates[name] = candidates[1:]
             self.holds = self.holds and not self._begun
         if pa.types.is_floating(column.type):
@@ -130,7 +130,16 @@ def _may_be(candidate: Candidate, cells: Cells, name: str) -> bool:
     return said is None or written.allows(candidate, said)
 
 
-def _untyped(cells: Cells, name: str) -> PartitionRefused:
-    kind = cells.batch.schema.field(name).type
-    what = f"a value of the type {kind} cannot be kept as it is"
-    return cells.refused(name, 0, what, "Times are kept to the microsecond; write them so.")
+def _untyped(cells: Cells, name: str, candidate: Candidate) -> PartitionRefused:
+    """Of the first cell that is none; found by halves, since only all of a column's cells together are looked at."""
+    column = cells.batch.column(name)
+    first, size = 0, len(column)
+    while size > 1:
+        half = size // 2
+        if candidate(column.slice(first, half)) is None:
+            size = half
+        else:
+            first, size = first + half, size - half
+    what = f"a value of the type {column.type} cannot be kept as it is"
+    next_step = "Days, and times to the microsecond, are kept, of the years 1 to 9999; write them so."
+    return cells.refused(name, first, what, next_step)
