@@ -234,6 +234,17 @@ def test_a_packed_file_that_is_cut_short_is_refused(packing, read):
     assert refusal.facts["digest"] == hashlib.sha256(whole[: len(whole) // 2]).hexdigest()
 
 
+@pytest.mark.parametrize("packing", [".gz", ".bz2", ".xz", ".zst"])
+def test_packed_streams_behind_each_other_are_all_read_or_the_file_is_refused(packing, read):
+    """As `cat` and parallel packers write them; a damaged one would silently end the rows."""
+    streams = [packed(b"id\n1\n", packing), packed(b"2\n", packing), packed(b"3\n" * 10**5, packing)]
+    assert read(b"".join(streams), name=f"{KEY}.csv{packing}").num_rows == 10**5 + 2
+    refusal = read(b"".join([*streams[:2], b"\7" + streams[2][1:]]), name=f"{KEY}.csv{packing}")
+    assert "cannot be unpacked" in refusal.message
+    if packing != ".zst":
+        assert read(streams[0] + b"\0" * 8, name=f"{KEY}.csv{packing}")["id"].to_pylist() == [1]
+
+
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_a_packed_bomb_is_not_unpacked(packing, read):
     """Bad input 33: reading stops at the bound, whatever the format."""
