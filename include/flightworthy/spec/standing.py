@@ -131,6 +131,10 @@ def _about_columns(spec: Spec) -> Iterator[tuple[At, str]]:
                 ("source", "known_since", "columns", place),
                 "must not be a feature: the model would be told what nobody knew when the row happened",
             )
+    known = {name.lower(): name for name in (spec.entity, spec.target)}
+    for name in spec.features:
+        if (other := known.setdefault(name.lower(), name)) != name:
+            yield ("features", name), f"differs from {other} only in case: databases take one for the other"
 
 
 _FEATURE_TYPES = {
