@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from flightworthy.errors import SpecError
-from flightworthy.known import KnownSince as Known
 from flightworthy.partition import PLACEHOLDER, check_pattern, folder_of
 from flightworthy.spec.quantities import ColumnNames, Cron, Instant, Share, Size, sequence_of
 from flightworthy.spec.section import Section, problem, problems
@@ -145,12 +144,6 @@ class Source(Section):
     def is_watched(self) -> bool:
         """Whether a new partition can be told without reading what is in it."""
         return self.event_time is None or self.is_sql
-
-    @property
-    def rows_known_since(self) -> Known | None:
-        """``known_since`` as the domain takes it."""
-        said = self.known_since
-        return None if said is None else Known(columns=said.columns, written=said.format)
 
     @model_validator(mode="after")
     def _name_the_partition(self) -> Source:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from flightworthy.known import KnownSince
 from flightworthy.partition import key_of
 from flightworthy.personal import Treatment, Way
 from flightworthy.spec.in_service import Drift, Requests, Retention
@@ -95,6 +96,12 @@ class Spec(Section):
         said["features"] = list(said["features"].items())  # their order is the order of an estimator's inputs
         canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def rows_known_since(self) -> KnownSince | None:
+        """``source.known_since`` as the domain takes it."""
+        said = self.source.known_since
+        return None if said is None else KnownSince(columns=said.columns, written=said.format, target=self.target)
 
     @property
     def column_types(self) -> dict[str, str]:
