@@ -64,20 +64,33 @@ def visit(connection: sa.Connection, at: str | datetime) -> None:
 
 
 def test_it_is_told_when_its_own_partition_has_settled(tmp_path: Path) -> None:
-    """Others do not concern it, also where they still grow."""
-    (tmp_path / f"{MONDAY}.csv").write_text("a\n1\n")
-    trigger = waits_for(files(tmp_path), NEXT_MONDAY)
+    """While it grows it waits."""
+    trigger = waits_for(files(tmp_path))
 
     async def waited() -> list[Any]:
-        waiting = Waiting(trigger)
-        said = [await waiting.says(within=0.3)]
-        for rows in range(8):
-            (tmp_path / f"{NEXT_MONDAY}.csv").write_text("a\n" + "1\n" * rows)
-            said.append(await waiting.says(within=0.02))
+        waiting, said = Waiting(trigger), []
+        for rows in range(20):
+            (tmp_path / f"{MONDAY}.csv").write_text("a\n" + "1\n" * rows)
+            said.append(await waiting.says(within=0.01))
         return [*said, await waiting.says()]
 
-    assert asyncio.run(waited()) == [*[None] * 9, NEXT_MONDAY]
+    assert asyncio.run(waited()) == [*[None] * 20, MONDAY]
     assert PartitionLandedTrigger(**trigger.serialize()[1]).serialize() == trigger.serialize()
+
+
+def test_other_partitions_do_not_concern_it(tmp_path: Path) -> None:
+    """Not even an older one that still grows, for which the watcher would wait."""
+
+    async def waited() -> bool:
+        waiting = Waiting(waits_for(files(tmp_path), NEXT_MONDAY))
+        (tmp_path / f"{NEXT_MONDAY}.csv").write_text("a\n1\n")
+        for rows in range(200):
+            (tmp_path / f"{MONDAY}.csv").write_text("a\n" + "1\n" * rows)
+            if await waiting.says(within=0.01) == NEXT_MONDAY:
+                return True
+        return False
+
+    assert asyncio.run(waited())
 
 
 def test_it_waits_for_a_marker_where_it_is_told_of_one(tmp_path: Path) -> None:
