@@ -343,6 +343,15 @@ def test_a_database_that_is_half_a_file_is_refused(refused: Refused, before: str
     assert told in refused(text)
 
 
+def test_the_marker_of_one_file_of_all_partitions_is_one_for_all(refused: Refused) -> None:
+    """There is no partition to name it after."""
+    begin, end = GOOD.index("source:"), GOOD.index("schedule:")
+    source = "{uri: x.csv, partition: '%Y-%m-%d', event_time: {columns: [day], format: '%Y-%m-%d'}, complete: COMPLETE}"
+    text = f"{GOOD[:begin]}source: {source}\n{GOOD[end:]}"
+    told = refused(text.replace("COMPLETE", "{marker: '{partition}.done'}"))
+    assert "'{partition}.done' must not contain {partition}, since one file holds all partitions" in told
+
+
 @pytest.mark.parametrize(
     "name", ["../x", "a/b", "..", "Churn", "churn\\n", "churn ", "-churn", "churn;rm", "ch__urn", "€"]
 )

@@ -18,8 +18,7 @@ from flightworthy.arrival import Kind
 from flightworthy.errors import Unavailable
 from flightworthy.partition import SourceFile
 from flightworthy.spec import Source
-from flightworthy_airflow.hooks import arrivals as watching
-from flightworthy_airflow.hooks import sources
+from flightworthy_airflow.hooks import looking, sources
 from flightworthy_airflow.hooks.arrivals import Watch
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook, Places
 from tests.flightworthy_airflow.conftest import SPEC
@@ -152,7 +151,7 @@ def test_a_manifest_is_read_with_the_new_key_also_where_the_listing_was_still_le
     watched: Watched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The key goes between the two; what is then asked for is signed with the connection as it is by then."""
-    real, ended = watching.listing, ExitStack()
+    real, ended = looking.listing, ExitStack()
     store = ended.enter_context(running_s3(tmp_path / "store"))
     sign_in(monkeypatch, store.connection())
     watch = watched(uri="s3://rotated/{partition}.csv", conn_id="landing", complete={"manifest": "{partition}.json"})
@@ -167,7 +166,7 @@ def test_a_manifest_is_read_with_the_new_key_also_where_the_listing_was_still_le
         sign_in(monkeypatch, store.connection(secret=ROTATED))
         return found
 
-    monkeypatch.setattr(watching, "listing", listing)
+    monkeypatch.setattr(looking, "listing", listing)
     with ended:
         assert kinds(watch, looks=1) == {MONDAY: Kind.FRESH}
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flightworthy.partition import SourceFile
     from flightworthy.spec import Source, Spec
 
-__all__ = ["listing", "missing_of", "source_of"]
+__all__ = ["listing", "missing_of", "partitions_of", "source_of"]
 
 T = TypeVar("T")
 
@@ -43,6 +43,16 @@ def missing_of(source: Source, key: str, files: Sequence[SourceFile], *, counted
     from flightworthy.adapters.partition_files.wholeness import Wholeness
 
     return _asked(source, lambda files_at: Wholeness.of(source, files_at, counted=counted).missing(key, files))
+
+
+def partitions_of(source: Source, file: SourceFile) -> tuple[SourceFile, ...]:
+    """The partitions in the one ``file`` that holds all, each with the digest of its rows. Reads all of it; blocks.
+
+    Raises `PartitionRefused` where it cannot be read, and `Unavailable` where it is no longer the file that was listed.
+    """
+    from flightworthy.adapters.partition_files import PartitionFiles
+
+    return _asked(source, lambda files_at: PartitionFiles(source=source, types={}, files_at=files_at).partitions(file))
 
 
 def source_of(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -77,13 +77,14 @@ class PartitionFiles:
         A missing folder holds no files. Raises `PartitionRefused` if the keys of the one file cannot be told.
         """
         found = self._landing().files()
-        if self.source.event_time is None:
+        if not self.source.is_one_file:
             return found
-        return tuple(
-            SourceFile(key=key, uri=file.uri, size=file.size, modified_at=file.modified_at)
-            for file in found
-            for key in self._by_time(file).scratch.keys
-        )
+        return tuple(replace(file, key=key) for file in found for key in self._by_time(file).scratch.keys)
+
+    def partitions(self, file: SourceFile) -> tuple[SourceFile, ...]:
+        """The partitions in the one ``file`` that holds all, in time order, each with the digest of its rows."""
+        found = self._by_time(file)
+        return tuple(replace(file, key=key, digest=found.digest(key)) for key in found.scratch.keys)
 
     def read(self, keys: Sequence[str]) -> dict[str, TypedRows | PartitionRefused]:
         """The rows of each key, or why there are none. Most of what can be wrong is found while they are read."""
