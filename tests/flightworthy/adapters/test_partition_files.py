@@ -738,7 +738,7 @@ def test_a_row_of_a_year_that_utc_has_not_is_in_no_partition(landing):
     times = EventTime(columns=("at",), format="%Y-%m-%d %H:%M%z")
     source = PartitionFiles(source=Source(uri=f"{landing}/all.csv", partition="%Y-%m-%d", event_time=times), types={})
     assert table_of(source.read([KEY])[KEY]).num_rows == 200
-    assert [row.split(", ", 1)[0].rsplit(" ", 1)[1] for row in source.unplaced()] == ["202", "203"]
+    assert [row.message.split(", ", 1)[0].rsplit(" ", 1)[1] for row in source.unplaced()] == ["202", "203"]
 
 
 def test_a_file_whose_times_are_written_otherwise_is_refused(landing):
