@@ -247,3 +247,14 @@ def test_what_an_engine_answered_is_not_asked_again_because_something_else_faile
         bundled[0].metric_configuration.id: 2,
     }
     assert asked == {"direct": 1, "text": 1, "bundled": 2, "pattern": 2}
+
+
+def test_rows_may_have_a_column_called_filename(validate):
+    """It is theirs, and not what DuckDB would say of its files."""
+    frame = pd.DataFrame({"filename": ["a.png", "b.png"], "file_index": [3, 4]})
+    met = (
+        expect("column_values_to_be_in_set", column="filename", value_set=["a.png", "b.png"]),
+        expect("column_values_to_be_increasing", column="file_index"),
+        expect("table_columns_to_match_set", column_set=["filename", "file_index"]),
+    )
+    assert validate(frame, met).failures == ()

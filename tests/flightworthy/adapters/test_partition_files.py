@@ -293,6 +293,11 @@ def test_columns_that_differ_only_in_case_are_refused(suffix, read):
     assert refusal.facts["column"] == "Age"
 
 
+def test_a_column_with_the_name_of_a_rows_place_is_refused(read):
+    """DuckDB gives the place of a row no other name; the check would break rather than object."""
+    assert "has a column 'File_Row_Number', a name that the checking" in read("id,File_Row_Number\n1,2\n").message
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_only_what_the_spec_calls_missing_is_missing(landing, suffix):
     """A question mark in the hospital file; without the spec's word it is what somebody wrote."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ __all__ = ["TypedRows"]
 Protect = Callable[[], Callable[[pa.Table], pa.Table]]
 """Begins with a partition's first row; what it gives is applied to each batch of its typed rows."""
 Candidate = Callable[[pa.Array], pa.Array | None]
+_RESERVED: Final = frozenset({"file_row_number", "flightworthy_file", "flightworthy_position"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,9 @@ def _check_names(names: list[str], cells: Cells) -> None:
     """DuckDB and Great Expectations take ``Age`` for ``age``: what is expected of one would be asked of the other."""
     known: dict[str, str] = {}
     for name in names:
+        if name.lower() in _RESERVED:
+            what = f"has a column {name!r}, a name that the checking of rows takes for their place"
+            raise refused(cells.place.uri, what, "Rename it, or leave it out.", column=name)
         if (other := known.setdefault(name.lower(), name)) != name:
             what = f"names columns that differ only in case, {other!r} and {name!r}"
             next_step = "Databases take one for the other; rename one of them, or leave it out."
