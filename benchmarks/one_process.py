@@ -95,7 +95,7 @@ class Line:
         with self._timed("ingest"):
             ask = Ask(
                 model=self.spec.model, key=key, window=self.spec.dataset.window, as_of=None,
-                known_since=self.spec.source.rows_known_since,
+                known_since=self.spec.rows_known_since,
             )  # fmt: skip
             source = source_of(self.spec, self.hook.protection(self.spec), progress=lambda _: None)
             taken = ingest(source, self.hook.datasets(), ask, now=self.hook.now())

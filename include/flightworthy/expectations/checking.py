@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from flightworthy.dataset import DatasetVersion, PartitionVersion
 from flightworthy.expectations.comparing import asked_of, compare, times_of
+from flightworthy.expectations.dating import dating_expectations, dating_failures, row_times
 from flightworthy.expectations.instruments import CheckedStore, Instruments
 from flightworthy.expectations.parting import asking, refused_rows, too_few
 from flightworthy.expectations.standing import standing_expectations
-from flightworthy.expectations.suite import Expectation, Suite, SuiteResult
+from flightworthy.expectations.suite import Expectation, FailedExpectation, Suite, SuiteResult
+from flightworthy.known import Odd
 from flightworthy.quarantine import Quarantined, freezing
 from flightworthy.spec import Spec
 
@@ -120,10 +122,27 @@ class _Check:
             key=partition.key,
             now=self.now,
         )
+        asked, odd = self._dating(partition)
+        failures = dating_failures(asked, odd, rows=partition.rows)
+        said = {each.type: [one for one in failures if one.expectation == each.type] for each in asked}
+        result = replace(result, checked=result.checked + len(asked), failures=(*result.failures, *failures))
         # A column that is gone cannot be counted; and what the suite refuses is refused.
-        return self._compared(partition, result) if result.passed and self.suite.comparisons else result
+        if result.passed and self.suite.comparisons:
+            return self._compared(partition, result, said)
+        if said:
+            self.instruments.validator.show(result, said)
+        return result
 
-    def _compared(self, partition: PartitionVersion, result: SuiteResult) -> SuiteResult:
+    def _dating(self, partition: PartitionVersion) -> tuple[Sequence[Expectation], Sequence[Odd]]:
+        """What is asked of the times of rows, if anything is, and which rows do not meet it."""
+        times = row_times(self.spec, partition.key, self.now)
+        if times is None or not set(times.known_since.looked_at) <= set(self.store.rows(partition).columns):
+            return (), ()
+        return dating_expectations(self.spec, self.suite, times), self.store.odd_times(partition, times)
+
+    def _compared(
+        self, partition: PartitionVersion, result: SuiteResult, said: Mapping[str, Sequence[FailedExpectation]]
+    ) -> SuiteResult:
         comparisons = self.suite.comparisons
         reference = [file for each in self.passed for file in self.store.rows(each).files]
         asked = asked_of(self.spec, comparisons)
@@ -132,17 +151,20 @@ class _Check:
         times = times_of(partition.key, keys, pattern=self.spec.source.partition, now=self.now)
         failures = compare(counts, times, comparisons)
         by_name = {name: [each for each in failures if each.expectation == name] for name in comparisons}
-        self.instruments.validator.show(result, by_name)
+        self.instruments.validator.show(result, {**said, **by_name})
         return replace(result, checked=result.checked + len(comparisons), failures=(*result.failures, *failures))
 
     def _part(self, partition: PartitionVersion, result: SuiteResult) -> tuple[PartitionVersion | None, SuiteResult]:
         """What goes on without the rows that are refused, with its own result; or None, with all that is objected."""
         rows = self.store.rows(partition)
         asked = asking(self._expectations, rows.columns)
-        if self.suite.keep_at_least is None or not asked:
+        dating, odd = self._dating(partition)
+        dated = asking(dating, rows.columns)
+        if self.suite.keep_at_least is None or not (asked or dated):
             return None, result
         places = self.instruments.validator.pick(rows, asked, engine=self.suite.engine)
-        refused = refused_rows(asked, places, rows=partition.rows)
+        of_times = [each.places for each in odd if dated]
+        refused = refused_rows((*asked, *dated), (*places, *of_times), rows=partition.rows)
         if not refused.places:
             return None, result
         if (why := too_few(refused, rows=partition.rows, keep_at_least=self.suite.keep_at_least)) is not None:

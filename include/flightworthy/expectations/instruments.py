@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from flightworthy.dataset import DatasetVersion, PartitionVersion
 from flightworthy.expectations.comparing import PartitionCounter
 from flightworthy.expectations.suite import Engine, Expectation, FailedExpectation, SuiteResult
-from flightworthy.known import KnownSince
+from flightworthy.known import KnownSince, Odd, RowTimes
 from flightworthy.quarantine import Quarantined, RefusedRows
 
 __all__ = ["CheckedStore", "Instruments", "StoredRows", "Validator"]
@@ -46,7 +46,7 @@ class Validator(Protocol):
         """Check every expectation on the rows; what cannot be evaluated (a column is gone) has failed."""
 
     def show(self, result: SuiteResult, compared: Mapping[str, Sequence[FailedExpectation]]) -> None:
-        """Let a reader of ``result``'s report see what the comparisons, by name, objected besides; none is met."""
+        """Let a reader of ``result``'s report see what was objected besides, by what was asked; none is met."""
 
     def pick(self, rows: StoredRows, expectations: Sequence[Expectation], *, engine: Engine) -> Sequence[Sequence[int]]:
         """Of each expectation the places of the rows that do not meet it, counted from 0 and growing.
@@ -89,6 +89,9 @@ class CheckedStore(Protocol):
     def go_on(self, held: Quarantined, *, now: datetime) -> PartitionVersion: ...
 
     def unknown_rows(self, partition: PartitionVersion, known_since: KnownSince, *, by: datetime) -> int: ...
+
+    def odd_times(self, partition: PartitionVersion, times: RowTimes) -> Sequence[Odd]:
+        """Rows known since what is no time; since before they happened; and by now, though they lack their label."""
 
     def record(self, version: DatasetVersion) -> None: ...
 

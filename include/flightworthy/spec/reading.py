@@ -11,10 +11,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from flightworthy.errors import SpecError
+from flightworthy.spec.inputs import Source
 from flightworthy.spec.standing import Spec
 from flightworthy.spec.written import At, Problem, Written
 
-__all__ = ["spec_error", "spec_from"]
+__all__ = ["source_from", "spec_error", "spec_from"]
 
 _TYPES = {
     "bool_type": "must be true or false",
@@ -54,6 +55,16 @@ def spec_from(written: Written, *, folder: Path) -> Spec:
     if problems or spec is None:
         raise spec_error(written.file, problems, folder=folder)
     return spec
+
+
+def source_from(values: Mapping[str, Any]) -> Source:
+    """The section ``source`` alone, for whoever waits for a partition without a model. Raises `SpecError`."""
+    try:
+        return Source.model_validate(values)
+    except ValidationError as error:
+        found = [_explained({**each, "loc": ("source", *each["loc"])}) for each in error.errors(include_url=False)]
+        lines = tuple(f"{'.'.join(map(str, at))}: {sentence}" for each in found for at, sentence, _ in each)
+        raise SpecError("\n".join(lines), problems=lines) from None
 
 
 def spec_error(file: str, problems: list[Problem], *, folder: Path) -> SpecError:

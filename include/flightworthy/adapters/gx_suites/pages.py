@@ -53,15 +53,19 @@ def add_comparisons(page: Path, compared: Mapping[str, Sequence[FailedExpectatio
 
 def _section(compared: Mapping[str, Sequence[FailedExpectation]]) -> str:
     rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in (name.replace("_", " "), verdict, said)) + "</tr>"
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in (_words(name), verdict, said)) + "</tr>"
         for name, failures in compared.items()
         for verdict, said in ([(each.severity, each.told) for each in failures] or [("met", "")])
     )
     return (
-        '<div class="container-fluid p-4"><h4>Beside the partitions before it</h4>'
-        '<table class="table table-bordered"><thead><tr><th>comparison</th><th>verdict</th><th>what was seen</th></tr>'
+        '<div class="container-fluid p-4"><h4>Beside the partitions before it, and of the times of its rows</h4>'
+        '<table class="table table-bordered"><thead><tr><th>asked</th><th>verdict</th><th>what was seen</th></tr>'
         f"</thead><tbody>{rows}</tbody></table></div>"
     )
+
+
+def _words(name: str) -> str:
+    return name.removeprefix("expect_").replace("_", " ")
 
 
 def context_of(site: Path) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -26,7 +26,6 @@ from flightworthy.spec import Source, Spec
 
 __all__ = ["PartitionFiles", "Progress"]
 
-LARGEST: Final = 64 * 1024**3
 _FORMATS: Final[Mapping[str, Callable[[LandedFile, tuple[str, ...]], Iterator[Cells]]]] = {
     ".csv": csv_text.cells,
     ".jsonl": json_lines.cells,
@@ -54,15 +53,14 @@ class PartitionFiles:
     """A `flightworthy.dataset.PartitionSource` of `flightworthy.dataset.Rows`.
 
     ``types`` names what each declared column is (number, integer, category or boolean). A column whose cells are not
-    of its type stays text, so that the expectations can show what it held. ``largest`` bounds, in bytes, each file and
-    what it unpacks to; nothing larger is read. ``files_at`` is the fsspec file system to read from, if not the one that
-    the URI and the environment name. ``protect`` begins a partition and gives what each batch of its typed rows goes
-    through before anybody sees it; it may leave out or change columns, or raise `PartitionRefused`.
+    of its type stays text, so that the expectations can show what it held. No file is read that has, or unpacks to,
+    more bytes than ``source.largest``. ``files_at`` is the fsspec file system to read from, if not the one that the URI
+    and the environment name. ``protect`` begins a partition and gives what each batch of its typed rows goes through
+    before anybody sees it; it may leave out or change columns, or raise `PartitionRefused`.
     """
 
     source: Source
     types: Mapping[str, str]
-    largest: int = LARGEST
     files_at: Any = None
     protect: Protect | None = None
     progress: Callable[[Progress], None] | None = None
@@ -79,13 +77,14 @@ class PartitionFiles:
         A missing folder holds no files. Raises `PartitionRefused` if the keys of the one file cannot be told.
         """
         found = self._landing().files()
-        if self.source.event_time is None:
+        if not self.source.is_one_file:
             return found
-        return tuple(
-            SourceFile(key=key, uri=file.uri, size=file.size, modified_at=file.modified_at)
-            for file in found
-            for key in self._by_time(file).scratch.keys
-        )
+        return tuple(replace(file, key=key) for file in found for key in self._by_time(file).scratch.keys)
+
+    def partitions(self, file: SourceFile) -> tuple[SourceFile, ...]:
+        """The partitions in the one ``file`` that holds all, in time order, each with the digest of its rows."""
+        found = self._by_time(file)
+        return tuple(replace(file, key=key, digest=found.digest(key)) for key in found.scratch.keys)
 
     def read(self, keys: Sequence[str]) -> dict[str, TypedRows | PartitionRefused]:
         """The rows of each key, or why there are none. Most of what can be wrong is found while they are read."""
@@ -99,9 +98,9 @@ class PartitionFiles:
                 contents[key] = PartitionRefused(f"partition {key} is no longer in its source; land it again", key=key)
         return contents
 
-    def unplaced(self) -> tuple[str, ...]:
+    def unplaced(self) -> tuple[PartitionRefused, ...]:
         """The rows, of what was read so far, whose event time cannot be told; they are in no partition."""
-        return tuple(refusal.message for _, found in self._sorted.values() for refusal in found.refusals)
+        return tuple(refusal for _, found in self._sorted.values() for refusal in found.refusals)
 
     def _cells(self, key: str, files: Sequence[SourceFile]) -> Iterator[Cells]:
         if self.source.event_time is not None:
@@ -122,7 +121,7 @@ class PartitionFiles:
     def _file(self, file: SourceFile) -> Iterator[Cells]:
         digest = None
         try:
-            with landed(self._landing(), file, largest=self.largest) as opened:
+            with landed(self._landing(), file, largest=self.source.largest) as opened:
                 try:
                     cells = _FORMATS.get(opened.kind, _unknown)(opened, self.source.missing)
                     yield from self._told(cells, opened)

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from flightworthy.adapters.partition_files.cells import Cells, Said, refused
 from flightworthy.adapters.partition_files.heads import check_head
+from flightworthy.adapters.partition_files.texts import checked
 from flightworthy.adapters.partition_files.unpacking import LandedFile
 from flightworthy.errors import PartitionRefused
 
@@ -70,10 +71,10 @@ def cells(file: LandedFile, missing: tuple[str, ...]) -> Iterator[Cells]:
         reading.add(line, text)
         size += len(text)
         if len(reading.rows) >= _ROWS or size >= _BYTES:
-            yield reading.cells()
+            yield checked(reading.cells())
             size = 0
     if reading.rows:
-        yield reading.cells()
+        yield checked(reading.cells())
     if not reading.first:
         raise refused(file.uri, "holds no rows", "Land the rows, or no file if the interval had none.")
 
@@ -134,6 +135,9 @@ class _Reading:
 
     def _check_names(self, line: int, names: tuple[str, ...]) -> None:
         for name in names:
+            if not _is_text(name):
+                what = f"names the key {name!r} in line {line}: half a character (a lone surrogate) is no text"
+                raise self._refused(line, what, "Export it again.", column=name)
             if names.count(name) > 1:
                 what = f"names the key {name!r} twice in line {line}"
                 raise self._refused(line, what, "Nobody can tell which is meant; write each key once.", column=name)
