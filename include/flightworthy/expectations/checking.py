@@ -63,7 +63,7 @@ def check_expectations(
             # A run that died after its quarantine: the answer is the same as it was then.
             check.quarantined.append(known)
         else:
-            check.look(partition if known is None else store.go_on(known, now=now))
+            check.look(partition if known is None else store.go_on(known, now=now), known)
     refused = freezing(store.refused(version.model), version, window=spec.dataset.window)
     left = _left(store, version, check.passed)
     checked = Checked(
@@ -91,20 +91,24 @@ class _Check:
     quarantined: list[Quarantined] = field(default_factory=list)
     parted: list[Quarantined] = field(default_factory=list)
 
-    def look(self, partition: PartitionVersion) -> None:
-        """Let it pass, set some of its rows aside, or put all of it into quarantine."""
+    def look(self, partition: PartitionVersion, parted: Quarantined | None) -> None:
+        """Let it pass, set some of its rows aside, or put all of it into quarantine; some may have been before."""
         if not self.store.has_passed(partition):
-            result = self._result(partition)
+            result = replace(self._result(partition), set_aside=None if parted is None else parted.reason)
             if not result.passed:
                 kept, result = self._part(partition, result)
                 if kept is None:
-                    self.results.append(result)
+                    self._publish(result)
                     self.quarantined.append(_refuse(self.store, partition, result, self.now))
                     return
                 partition = kept
-            self.results.append(result)
+            self._publish(result)
             self.store.mark_passed(partition, suite=self.suite.digest, now=self.now)
         self.passed.append(partition)
+
+    def _publish(self, result: SuiteResult) -> None:
+        # Before the verdict is written: a crash between the two tells it again, and never keeps it to itself.
+        self.results.append(self.instruments.validator.publish(result, self.suite.actions))
 
     @property
     def _expectations(self) -> tuple[Expectation, ...]:
@@ -130,10 +134,9 @@ class _Check:
         counts = self.instruments.counter.count(self.store.rows(partition).files, reference, asked)
         keys = [each.key for each in self.passed]
         times = times_of(partition.key, keys, pattern=self.spec.source.partition, now=self.now)
-        failures = compare(counts, times, comparisons)
-        by_name = {name: [each for each in failures if each.expectation == name] for name in comparisons}
-        self.instruments.validator.show(result, by_name)
-        return replace(result, checked=result.checked + len(comparisons), failures=(*result.failures, *failures))
+        failures = (*result.failures, *compare(counts, times, comparisons))
+        made = tuple(comparisons)
+        return replace(result, checked=result.checked + len(made), failures=failures, compared=made)
 
     def _part(self, partition: PartitionVersion, result: SuiteResult) -> tuple[PartitionVersion | None, SuiteResult]:
         """What goes on without the rows that are refused, with its own result; or None, with all that is objected."""
@@ -155,7 +158,7 @@ class _Check:
             return None, replace(result, parting=why)
         reason = f"{len(refused.places)} of {partition.rows} rows: {'; '.join(refused.objections)}"
         self.parted.append(self.store.set_aside(partition, kept, refused, reason=reason, now=self.now))
-        return kept, without
+        return kept, replace(without, set_aside=reason)
 
 
 def _one_class(store: CheckedStore, version: DatasetVersion, target: str) -> str | None:
