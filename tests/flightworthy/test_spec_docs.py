@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from flightworthy.cli.answers import Exit
 from flightworthy.cli.main import COMMANDS
-from flightworthy.expectations import EXPECTATIONS
+from flightworthy.expectations import ACTIONS, EXPECTATIONS
 from flightworthy.spec import METRICS, Spec
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -96,6 +96,19 @@ def test_no_key_is_in_the_reference_that_is_not_in_the_code() -> None:
 def test_every_metric_and_every_expectation_is_named() -> None:
     """An error message sends its reader here."""
     assert [name for name in (*METRICS, *EXPECTATIONS) if f"`{name}`" not in REFERENCE] == []
+
+
+def test_every_action_and_every_argument_of_it_is_named() -> None:
+    """In its own row, in bold where it is a secret."""
+    rows = {name: row for row in REFERENCE.splitlines() for name in ACTIONS if row.startswith(f"| `{name}`")}
+    marks = {True: "**`{}`**", False: "`{}`"}
+    missing = [
+        (action, name)
+        for action, arguments in ACTIONS.items()
+        for name, argument in arguments.items()
+        if marks[argument.is_secret].format(name) not in rows[action]
+    ]
+    assert missing == []
 
 
 def test_every_command_and_exit_code_is_documented() -> None:
