@@ -243,6 +243,14 @@ def test_09_a_duration_needs_a_sign_and_a_unit(refused: Refused, written: str, t
     assert refused(changed("5s", written)) == f"model.yaml:17: release.bake_time={written}: {told}"
 
 
+@pytest.mark.parametrize("written", ["64GB", "64", "-1GiB", "many", "[1GiB]"])
+def test_09_a_size_needs_a_unit_that_means_one_thing(refused: Refused, written: str) -> None:
+    """A GB has 10^9 bytes or 2^30."""
+    told = refused(changed("source:\n", f"source:\n  largest: {written}\n"))
+    assert "must be a size: a number and its unit, like 512KiB, 100MiB, 64GiB or 1TiB" in told
+    assert "must be more than nothing" in refused(changed("source:\n", "source:\n  largest: 0KiB\n"))
+
+
 def test_10_an_unknown_metric_is_answered_with_the_known_ones(refused: Refused) -> None:
     """And with the one that was probably meant."""
     assert refused(changed("roc_auc", "rocauc")) == (
@@ -303,6 +311,14 @@ def test_12_when_a_row_became_known_is_no_feature(refused: Refused) -> None:
     assert "source.known_since.columns[0]=age: must not be a feature" in told
 
 
+def test_when_a_row_became_known_is_kept_as_it_is(refused: Refused) -> None:
+    """A month in the place of its day would be known before it was."""
+    said = "source:\n  known_since: {columns: [settled]}\n"
+    told = refused(changed("\nsource:\n", f"\npersonal: {{columns: {{settled: {{date: month}}}}}}\n{said}"))
+    assert "personal.columns.settled" in told
+    assert "says since when a row is known, and is needed as it is" in told
+
+
 SQL = "{uri: sql, conn_id: shop, table: a.b, partition: '%Y-%m-%d', event_time: {columns: [booked_at]}}"
 
 
@@ -325,6 +341,15 @@ def test_a_database_that_is_half_a_file_is_refused(refused: Refused, before: str
     begin, end = GOOD.index("source:"), GOOD.index("schedule:")
     text = f"{GOOD[:begin]}source: {SQL.replace(before, after)}\n{GOOD[end:]}"
     assert told in refused(text)
+
+
+def test_the_marker_of_one_file_of_all_partitions_is_one_for_all(refused: Refused) -> None:
+    """There is no partition to name it after."""
+    begin, end = GOOD.index("source:"), GOOD.index("schedule:")
+    source = "{uri: x.csv, partition: '%Y-%m-%d', event_time: {columns: [day], format: '%Y-%m-%d'}, complete: COMPLETE}"
+    text = f"{GOOD[:begin]}source: {source}\n{GOOD[end:]}"
+    told = refused(text.replace("COMPLETE", "{marker: '{partition}.done'}"))
+    assert "'{partition}.done' must not contain {partition}, since one file holds all partitions" in told
 
 
 @pytest.mark.parametrize(

@@ -51,11 +51,12 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[obje
 
 def _labels(connection: duckdb.DuckDBPyConnection, rows: str, asked: Asked) -> dict[str, tuple[int, int]]:
     positive = f"count(*) FILTER (WHERE {_is_positive(asked)})"
-    found = {"": _row(connection, f"SELECT {positive}, count(*) FROM {rows}", asked.positive)}
+    labelled = f"count({_quoted(asked.target)})"
+    found = {"": _row(connection, f"SELECT {positive}, {labelled} FROM {rows}", asked.positive)}
     for column in asked.slices:
         name = _quoted(column)
         groups = f"{rows} WHERE {name} IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT {_CATEGORIES}"
-        query = f"SELECT {name}, {positive}, count(*) FROM {groups}"
+        query = f"SELECT {name}, {positive}, {labelled} FROM {groups}"
         for value, positives, count in connection.execute(query, [str(asked.positive)]).fetchall():
             found[f"{column}={value}"] = (positives, count)
     return found
@@ -90,7 +91,8 @@ def _ranks(connection: duckdb.DuckDBPyConnection, column: str, asked: Asked) -> 
     order = "value" if number else "positives / (positives + negatives)"
     query = f"""
         WITH labelled AS (
-            SELECT {name} AS value, {_is_positive(asked)} AS positive FROM here WHERE {name} IS NOT NULL
+            SELECT {name} AS value, {_is_positive(asked)} AS positive FROM here
+            WHERE {name} IS NOT NULL AND {_quoted(asked.target)} IS NOT NULL
         ), by_value AS (
             SELECT value, count(*) FILTER (WHERE positive) AS positives,
                    count(*) FILTER (WHERE positive IS NOT TRUE) AS negatives

@@ -14,6 +14,7 @@ from flightworthy.cli.answers import Answer, Exit, facts, table
 from flightworthy.cli.known import known_model
 from flightworthy.cli.person import actor
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import json_flag
 from flightworthy.dataset import Split, split_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from flightworthy.registry import ModelVersion
     from flightworthy.spec import Spec
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
 
 _SIDES = {
     Split.TRAIN: "trained on",
@@ -29,6 +30,20 @@ _SIDES = {
     Split.HOLDOUT: "only measured on",
 }
 _NONE = "nobody with this ID was found; is it as the source writes it?"
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument(
+        "--entity",
+        required=True,
+        metavar="ID",
+        help="the id as the source and requests write it; - reads it from stdin",
+    )
+    command.add_argument("--reason", required=True, help="why, without naming anybody; it is written into the ledger")
+    command.add_argument("--dry-run", action="store_true", help="only say what would go, and who learnt from it")
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

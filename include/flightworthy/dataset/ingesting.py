@@ -59,7 +59,7 @@ def ingest(source: PartitionSource[ContentT], store: DatasetStore[ContentT], ask
         written=written,
         unchecked=tuple(each for each in version.partitions if not store.has_passed(each)),
         stood=own not in {each.key for each in written},
-        unplaced=tuple(source.unplaced()),
+        unplaced=tuple(each.message for each in source.unplaced()),
     )
 
 

@@ -54,7 +54,7 @@ class PartitionSource(Protocol[ReadT_co]):
     def read(self, keys: Sequence[str]) -> Mapping[str, ReadT_co | PartitionRefused]:
         """Each key's content, or why it cannot be read without guessing; a content may also say so while it is read."""
 
-    def unplaced(self) -> Sequence[str]:
+    def unplaced(self) -> Sequence[PartitionRefused]:
         """Rows of what was read so far that belong to no partition; each with its line, and why."""
 
 

@@ -10,9 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from flightworthy.errors import SpecError
-from flightworthy.known import KnownSince as Known
 from flightworthy.partition import PLACEHOLDER, check_pattern, folder_of
-from flightworthy.spec.quantities import ColumnNames, Cron, Instant, Share, sequence_of
+from flightworthy.spec.quantities import ColumnNames, Cron, Instant, Share, Size, sequence_of
 from flightworthy.spec.section import Section, problem, problems
 
 __all__ = ["Complete", "Dataset", "EventTime", "Feature", "KnownSince", "Schedule", "Source"]
@@ -127,12 +126,16 @@ class Source(Section):
     """Which file of a .zip that holds several; ``*`` stands for any part of a name."""
     missing: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(sequence_of)] = ()
     """Texts that stand for a missing value, beside the empty cell."""
+    largest: Size = Field(default="64GiB", validate_default=True)
+    """The most bytes that one file may have, packed or unpacked; nothing larger is read."""
     event_time: EventTime | None = None
     """Present where one file holds all partitions; then ``uri`` has no ``{partition}``."""
     complete: Complete = Complete()
     """How it is known that a partition is whole: ``settled``, or a ``marker`` or ``manifest`` beside its files."""
     known_since: KnownSince | None = None
     """Present where rows become known after their partition, or one by one; a run learns from none before."""
+    watched: bool = True
+    """Whether new partitions wake a deployment; if not, it is read on time, on drift and by hand."""
 
     @property
     def is_sql(self) -> bool:
@@ -140,15 +143,9 @@ class Source(Section):
         return self.uri == _SQL
 
     @property
-    def is_watched(self) -> bool:
-        """Whether a new partition can be told without reading what is in it."""
-        return self.event_time is None or self.is_sql
-
-    @property
-    def rows_known_since(self) -> Known | None:
-        """``known_since`` as the domain takes it."""
-        said = self.known_since
-        return None if said is None else Known(columns=said.columns, written=said.format)
+    def is_one_file(self) -> bool:
+        """Whether all partitions are in one file, each of the rows whose event time is in its interval."""
+        return self.event_time is not None and not self.is_sql
 
     @model_validator(mode="after")
     def _name_the_partition(self) -> Source:
@@ -171,6 +168,8 @@ def _about_sql(source: Source) -> Iterator[tuple[tuple[str | int, ...], str]]:
         yield ("complete",), "must be settled, since a table has no files"
     if source.member is not None:
         yield ("member",), "is for a uri that ends in .zip"
+    if "largest" in source.model_fields_set:
+        yield ("largest",), "is for files; rows of a database are read some thousands at a time"
     if source.missing:
         yield ("missing",), "is for files; in a database NULL is missing, or write CASE in a query"
 
@@ -208,7 +207,9 @@ def _about_complete(uri: str, complete: Complete, *, picked: bool) -> str | None
     if complete.named is None:
         return None
     if picked:
-        return "must be settled, since one file holds all partitions"
+        if PLACEHOLDER in complete.named:
+            return f"{complete.named!r} must not contain {PLACEHOLDER}, since one file holds all partitions"
+        return None
     if PLACEHOLDER not in folder_of(uri) and PLACEHOLDER not in complete.named:
         return f"{complete.named!r} must contain {PLACEHOLDER}: the files of all partitions lie in one folder"
     return None

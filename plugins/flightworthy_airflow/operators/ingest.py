@@ -16,7 +16,7 @@ from flightworthy_airflow.refusals import refusals_fail
 from flightworthy_airflow.runs import Intent, Run, describe
 
 if TYPE_CHECKING:
-    from flightworthy.adapters.partition_files import Progress
+    from flightworthy.adapters.partition_files.progress import Progress
     from flightworthy.known import Ask
     from flightworthy.spec import Spec
 
@@ -137,5 +137,5 @@ def _ask(spec: Spec, key: str | None, run: Run) -> Ask:
         key=key,
         window=spec.dataset.window,
         as_of=run.interval_end,
-        known_since=spec.source.rows_known_since,
+        known_since=spec.rows_known_since,
     )

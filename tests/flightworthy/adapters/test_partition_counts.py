@@ -37,6 +37,15 @@ def files(tmp_path):
     return files
 
 
+def test_a_row_whose_label_is_not_known_yet_is_neither_positive_nor_negative(files):
+    """Half of a month is to be settled; what is says the same alone."""
+    x, y, c = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [0, 1, 0, None, None, None], ["a", "a", "b", "a", "b", "b"]
+    half, whole = ({"x": x[:rows], "y": pa.array(y[:rows], pa.int64()), "c": c[:rows]} for rows in (3, 6))
+    ahead, alone = (DuckdbCounts().count(files(key, **rows), (), ASKED) for key, rows in (("1", whole), ("2", half)))
+    assert (ahead.labels, ahead.ranks) == (alone.labels, alone.ranks)
+    assert ahead.labels == {"": (1, 3), "c=a": (1, 2), "c=b": (0, 1)}
+
+
 def test_counts_are_those_of_the_rows(files):
     """Labels by group, bins by the reference, ranks as scikit-learn's, duplicates, rows that stood there before."""
     random = np.random.default_rng(7)

@@ -56,11 +56,11 @@ def landing(tmp_path):
 def read(landing):
     """Land bytes as the partition and read it back: a table, or the refusal."""
 
-    def read(content: bytes | str, *, name: str = f"{KEY}.csv", largest: int = 10**6, **keys):
+    def read(content: bytes | str, *, name: str = f"{KEY}.csv", largest: str = "1MiB", **keys):
         landing.mkdir(exist_ok=True)
         (landing / name).write_bytes(content if isinstance(content, bytes) else content.encode())
         uri = f"{landing}/{{partition}}{name.removeprefix(KEY)}"
-        source = PartitionFiles(source=Source(uri=uri, partition="%Y-%m-%d", **keys), types=TYPES, largest=largest)
+        source = PartitionFiles(source=Source(uri=uri, partition="%Y-%m-%d", largest=largest, **keys), types=TYPES)
         return table_of(source.read([KEY])[KEY])
 
     return read
@@ -251,9 +251,9 @@ def test_a_packed_bomb_is_not_unpacked(packing, read):
     for suffix, content in ((".csv", b"id\n" + b"1\n" * 10**5), (".jsonl", b'{"id":1}\n' * 10**5)):
         bomb = packed(content, packing, member=f"x{suffix}")
         assert len(bomb) < 10**5
-        refusal = read(bomb, name=f"{KEY}{suffix}{packing}", largest=10**5)
+        refusal = read(bomb, name=f"{KEY}{suffix}{packing}", largest="100KiB")
         assert "unpacks to at least" in refusal.message
-        assert "100,000 is the most" in refusal.message
+        assert "102,400 is the most" in refusal.message
 
 
 def test_an_archive_of_several_files_is_refused(read):
@@ -273,7 +273,7 @@ def test_an_archive_of_several_files_is_refused(read):
 def test_a_line_without_end_is_refused(read):
     """A bomb of one cell is bounded by the longest row, not by the largest file."""
     for suffix, content in ((".csv", b"id\n" + b"1" * 3 * 10**7), (".jsonl", b'{"id":' + b"1" * 3 * 10**7)):
-        refusal = read(packed(content, ".gz"), name=f"{KEY}{suffix}.gz", largest=10**9)
+        refusal = read(packed(content, ".gz"), name=f"{KEY}{suffix}.gz", largest="1GiB")
         assert "of more than 4,194,304 bytes" in refusal.message
         assert refusal.facts["line"] in {1, 2}
 
@@ -576,10 +576,10 @@ def test_the_parts_of_a_partition_must_have_one_schema(landing):
 def test_a_file_too_large_is_not_read(read):
     """Bad input 33: refused by its size, before a byte of it is in memory."""
     tracemalloc.start()
-    refusal = read(b"id\n" + b"1\n" * 10**6, largest=10**5)
+    refusal = read(b"id\n" + b"1\n" * 10**6, largest="100KiB")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert "was not read: it has 2,000,003 bytes, and 100,000 is the most" in refusal.message
+    assert "was not read: it has 2,000,003 bytes, and 102,400 is the most" in refusal.message
     assert "Land smaller partitions" in refusal.message
     assert peak < 10**8
 
@@ -588,7 +588,7 @@ def test_a_parquet_bomb_is_not_unpacked(read):
     """Bad input 33: a few kilobytes that would be hundreds of megabytes."""
     bomb = parquet_of(sex=["x" * 1000] * 30_000)
     assert len(bomb) < 10**5
-    assert "unpacks to at least" in read(bomb, name=f"{KEY}.parquet", largest=10**6).message
+    assert "unpacks to at least" in read(bomb, name=f"{KEY}.parquet", largest="1MiB").message
 
 
 def test_what_has_landed_is_listed_by_key(landing):
@@ -728,11 +728,11 @@ def test_a_row_whose_time_cannot_be_told_is_in_no_partition_and_is_named(landing
     rows = "1994,Jan,2\n" * 200
     source = claims(landing, f"Year,Month,age\n{rows}1994,,3\n1994,null,4\n")
     assert table_of(source.read(["1994-01"])["1994-01"]).num_rows == 200
-    assert [row.split(": ", 1)[1].split(".")[0] for row in source.unplaced()] == [
+    assert [row.message.split(": ", 1)[1].split(".")[0] for row in source.unplaced()] == [
         "the time is missing",
         "'1994 null' is not written as '%Y %b'",
     ]
-    assert "line 202" in source.unplaced()[0]
+    assert "line 202" in source.unplaced()[0].message
 
 
 def test_a_row_of_a_year_that_utc_has_not_is_in_no_partition(landing):
@@ -743,7 +743,7 @@ def test_a_row_of_a_year_that_utc_has_not_is_in_no_partition(landing):
     times = EventTime(columns=("at",), format="%Y-%m-%d %H:%M%z")
     source = PartitionFiles(source=Source(uri=f"{landing}/all.csv", partition="%Y-%m-%d", event_time=times), types={})
     assert table_of(source.read([KEY])[KEY]).num_rows == 200
-    assert [row.split(", ", 1)[0].rsplit(" ", 1)[1] for row in source.unplaced()] == ["202", "203"]
+    assert [row.message.split(", ", 1)[0].rsplit(" ", 1)[1] for row in source.unplaced()] == ["202", "203"]
 
 
 def test_a_file_whose_times_are_written_otherwise_is_refused(landing):

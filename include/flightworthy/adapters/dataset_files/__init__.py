@@ -33,13 +33,14 @@ from flightworthy.adapters.dataset_files.apart import RowsApart
 from flightworthy.adapters.dataset_files.content import frame_of, united
 from flightworthy.adapters.dataset_files.cutoff import is_known, known_rows
 from flightworthy.adapters.dataset_files.erasing import DatasetErasure
+from flightworthy.adapters.dataset_files.odd_times import odd_times
 from flightworthy.adapters.dataset_files.places import Places
 from flightworthy.adapters.dataset_files.quarantine import QuarantineFiles
 from flightworthy.adapters.dataset_files.reading import KeptRows, PartitionRows
 from flightworthy.adapters.dataset_files.revisions import RevisionFiles, manifest_of
 from flightworthy.dataset import DatasetVersion, PartitionVersion, Revision, Rows, Split, Staged, split_of
 from flightworthy.errors import PartitionRefused
-from flightworthy.known import Ask, KnownSince
+from flightworthy.known import Ask, KnownSince, Odd, RowTimes
 from flightworthy.quarantine import Discard, Quarantined, RefusedRows
 
 __all__ = ["DatasetErasure", "DatasetFiles", "PartitionRows"]
@@ -115,7 +116,7 @@ class DatasetFiles:
 
     def distinct(self, version: DatasetVersion, column: str) -> list[Any]:
         """Every value of a column in the version's rows, once; no column is read that is not needed."""
-        needed = [column, *(version.cutoff.known_since.columns if version.cutoff else ())]
+        needed = [column, *(version.cutoff.known_since.looked_at if version.cutoff else ())]
         tables = (self._kept.columns(partition, needed) for partition in version.partitions)
         parts = [known_rows(table, version.cutoff)[column].unique() for table in tables]
         return list(dict.fromkeys(value for part in parts for value in part.to_pylist()))
@@ -146,8 +147,14 @@ class DatasetFiles:
         return versions.is_recorded(self.root / model, digest)
 
     def unknown_rows(self, partition: PartitionVersion, known_since: KnownSince, *, by: datetime) -> int:
-        table = self._kept.columns(partition, known_since.columns)
+        table = self._kept.columns(partition, known_since.looked_at)
         return int(partition.rows - pc.sum(is_known(table, known_since, by)).as_py())
+
+    def odd_times(self, partition: PartitionVersion, times: RowTimes) -> tuple[Odd, ...]:
+        """See `flightworthy.expectations.CheckedStore`."""
+        happened = times.happened.columns if times.happened else ()
+        table = self._kept.columns(partition, [*times.known_since.looked_at, *happened])
+        return odd_times(table, times)
 
     def answered(self, ask: Ask, key: str) -> DatasetVersion | None:
         found = versions.answered(self.root / ask.model, ask, key)

@@ -7,9 +7,8 @@ as a whole.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -19,34 +18,20 @@ from flightworthy.adapters.partition_files.columns import Protect, TypedRows
 from flightworthy.adapters.partition_files.event_time import Sorted, sorted_by_time
 from flightworthy.adapters.partition_files.listing import Landing
 from flightworthy.adapters.partition_files.parts import joined
+from flightworthy.adapters.partition_files.progress import Tell, told
 from flightworthy.adapters.partition_files.unpacking import LandedFile, landed
 from flightworthy.errors import PartitionRefused
 from flightworthy.partition import SourceFile
 from flightworthy.spec import Source, Spec
 
-__all__ = ["PartitionFiles", "Progress"]
+__all__ = ["PartitionFiles"]
 
-LARGEST: Final = 64 * 1024**3
 _FORMATS: Final[Mapping[str, Callable[[LandedFile, tuple[str, ...]], Iterator[Cells]]]] = {
     ".csv": csv_text.cells,
     ".jsonl": json_lines.cells,
     ".ndjson": json_lines.cells,
     ".parquet": parquet_parts.cells,
 }
-_PAUSE: Final = 5.0
-"""Seconds between two tellings of progress."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far the reading of a file is."""
-
-    uri: str
-    rows: int
-    share: float
-    """Of its bytes, from 0 to 1."""
-    rate: float
-    """Rows a second."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,18 +39,17 @@ class PartitionFiles:
     """A `flightworthy.dataset.PartitionSource` of `flightworthy.dataset.Rows`.
 
     ``types`` names what each declared column is (number, integer, category or boolean). A column whose cells are not
-    of its type stays text, so that the expectations can show what it held. ``largest`` bounds, in bytes, each file and
-    what it unpacks to; nothing larger is read. ``files_at`` is the fsspec file system to read from, if not the one that
-    the URI and the environment name. ``protect`` begins a partition and gives what each batch of its typed rows goes
-    through before anybody sees it; it may leave out or change columns, or raise `PartitionRefused`.
+    of its type stays text, so that the expectations can show what it held. No file is read that has, or unpacks to,
+    more bytes than ``source.largest``. ``files_at`` is the fsspec file system to read from, if not the one that the URI
+    and the environment name. ``protect`` begins a partition and gives what each batch of its typed rows goes through
+    before anybody sees it; it may leave out or change columns, or raise `PartitionRefused`.
     """
 
     source: Source
     types: Mapping[str, str]
-    largest: int = LARGEST
     files_at: Any = None
     protect: Protect | None = None
-    progress: Callable[[Progress], None] | None = None
+    progress: Tell | None = None
     _sorted: dict[str, tuple[str, Sorted]] = field(default_factory=dict)
 
     @classmethod
@@ -79,13 +63,14 @@ class PartitionFiles:
         A missing folder holds no files. Raises `PartitionRefused` if the keys of the one file cannot be told.
         """
         found = self._landing().files()
-        if self.source.event_time is None:
+        if not self.source.is_one_file:
             return found
-        return tuple(
-            SourceFile(key=key, uri=file.uri, size=file.size, modified_at=file.modified_at)
-            for file in found
-            for key in self._by_time(file).scratch.keys
-        )
+        return tuple(replace(file, key=key) for file in found for key in self._by_time(file).scratch.keys)
+
+    def partitions(self, file: SourceFile) -> tuple[SourceFile, ...]:
+        """The partitions in the one ``file`` that holds all, in time order, each with the digest of its rows."""
+        found = self._by_time(file)
+        return tuple(replace(file, key=key, digest=found.digest(key)) for key in found.scratch.keys)
 
     def read(self, keys: Sequence[str]) -> dict[str, TypedRows | PartitionRefused]:
         """The rows of each key, or why there are none. Most of what can be wrong is found while they are read."""
@@ -99,9 +84,9 @@ class PartitionFiles:
                 contents[key] = PartitionRefused(f"partition {key} is no longer in its source; land it again", key=key)
         return contents
 
-    def unplaced(self) -> tuple[str, ...]:
+    def unplaced(self) -> tuple[PartitionRefused, ...]:
         """The rows, of what was read so far, whose event time cannot be told; they are in no partition."""
-        return tuple(refusal.message for _, found in self._sorted.values() for refusal in found.refusals)
+        return tuple(refusal for _, found in self._sorted.values() for refusal in found.refusals)
 
     def _cells(self, key: str, files: Sequence[SourceFile]) -> Iterator[Cells]:
         if self.source.event_time is not None:
@@ -122,28 +107,24 @@ class PartitionFiles:
     def _file(self, file: SourceFile) -> Iterator[Cells]:
         digest = None
         try:
-            with landed(self._landing(), file, largest=self.largest) as opened:
+            with landed(self._landing(), file, largest=self.source.largest) as opened:
                 try:
                     cells = _FORMATS.get(opened.kind, _unknown)(opened, self.source.missing)
-                    yield from self._told(cells, opened)
+                    yield from told(
+                        cells, self.progress, uri=opened.uri, count=_row_count, share=lambda _: opened.share()
+                    )
                 except PartitionRefused:
                     digest = opened.digest()
                     raise
         except PartitionRefused as refusal:
             raise PartitionRefused(refusal.message, **{"file": file.uri, "digest": digest, **refusal.facts}) from None
 
-    def _told(self, all_cells: Iterator[Cells], file: LandedFile) -> Iterator[Cells]:
-        began = told = time.monotonic()
-        rows = 0
-        for cells in all_cells:
-            yield cells
-            rows += cells.batch.num_rows
-            if self.progress is not None and (now := time.monotonic()) - told >= _PAUSE:
-                told = now
-                self.progress(Progress(uri=file.uri, rows=rows, share=file.share(), rate=rows / (now - began)))
-
     def _landing(self) -> Landing:
         return Landing.of(self.source, self.files_at)
+
+
+def _row_count(cells: Cells) -> int:
+    return int(cells.batch.num_rows)
 
 
 def _unknown(file: LandedFile, _: tuple[str, ...]) -> Iterator[Cells]:

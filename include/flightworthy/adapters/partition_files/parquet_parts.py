@@ -70,7 +70,9 @@ def _is_plain(kind: pa.DataType) -> bool:
 def _check_size(size: int, file: LandedFile) -> None:
     if size > file.largest:
         what = f"was not read: it unpacks to at least {size:,} bytes, and {file.largest:,} is the most"
-        raise refused(file.uri, what, "Land smaller partitions.", size=size, largest=file.largest)
+        raise refused(
+            file.uri, what, "Land smaller partitions, or raise source.largest.", size=size, largest=file.largest
+        )
 
 
 def _bounded(content: parquet.ParquetFile, file: LandedFile) -> Iterator[pa.RecordBatch]:

@@ -22,6 +22,7 @@ from sqlalchemy import exc
 from flightworthy.adapters.partition_files import sql_types
 from flightworthy.adapters.partition_files.cells import Cells, refused
 from flightworthy.adapters.partition_files.columns import Protect, TypedRows
+from flightworthy.adapters.partition_files.progress import Tell, told
 from flightworthy.errors import PartitionRefused, Unavailable
 from flightworthy.partition import SourceFile, end_of, key_of, start_of, unit_of
 from flightworthy.spec import Source, Spec
@@ -57,12 +58,15 @@ class PartitionTable:
     types: Mapping[str, str]
     engine: sa.Engine
     protect: Protect | None = None
-    _unplaced: list[str] = field(default_factory=list)
+    progress: Tell | None = None
+    _counts: Counter[str] = field(default_factory=Counter)
+    """Of each partition's rows, when they were last listed."""
+    _unplaced: list[PartitionRefused] = field(default_factory=list)
 
     @classmethod
-    def of(cls, spec: Spec, engine: sa.Engine) -> PartitionTable:
+    def of(cls, spec: Spec, engine: sa.Engine, *, progress: Tell | None = None) -> PartitionTable:
         """The source of a model."""
-        return cls(source=spec.source, types=spec.column_types, engine=engine)
+        return cls(source=spec.source, types=spec.column_types, engine=engine, progress=progress)
 
     @property
     def name(self) -> str:
@@ -76,15 +80,16 @@ class PartitionTable:
         """
         counts: Counter[str] = Counter()
         times: dict[str, datetime] = {}
-        self._unplaced = []
+        self._unplaced, self._counts = [], counts
         with self._snapshot() as connection:
             for at, count, known in connection.execute(self._listing()):
                 if at is None:
-                    self._unplaced = [f"{self.name}: {count:,} rows without {self._event}"]
+                    self._unplaced = [PartitionRefused(f"{self.name}: {count:,} rows without {self._event}")]
                     continue
-                key = key_of(self._instant(at), self.source.partition)
+                key = key_of(self._happened(at), self.source.partition)
                 counts[key] += count
-                times[key] = max(times.get(key, _EPOCH), _EPOCH if known is None else self._instant(known))
+                # What is no time counts for nothing here, and its row is refused when it is checked.
+                times[key] = max(times.get(key, _EPOCH), _instant(known) or _EPOCH)
         return tuple(
             SourceFile(key=key, uri=self.name, size=counts[key], modified_at=times[key]) for key in sorted(counts)
         )
@@ -93,7 +98,7 @@ class PartitionTable:
         """The rows of each key; what is wrong with them is found while they are read."""
         return {key: SqlRows(table=self, key=key) for key in keys}
 
-    def unplaced(self) -> tuple[str, ...]:
+    def unplaced(self) -> tuple[PartitionRefused, ...]:
         """How many rows have no event time; they are in no partition."""
         return tuple(self._unplaced)
 
@@ -183,7 +188,11 @@ class PartitionTable:
         order = sa.text(", ".join(str(place + 1) for place in range(len(names))))
         streamed = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
         with streamed.execute(self._all().where(*self._within(key)).order_by(order)) as result:
-            yield from result.partitions(BATCH)
+            batches, uri = result.partitions(BATCH), f"{self.name} {key}"
+            yield from told(batches, self.progress, uri=uri, count=len, share=partial(self._share, key))
+
+    def _share(self, key: str, rows: int) -> float:
+        return min(rows / (self._counts[key] or rows or 1), 1.0)
 
     # -- statements ----------------------------------------------------------------------------------------------------
 
@@ -229,14 +238,14 @@ class PartitionTable:
         # Without a zone, in a session whose zone is UTC: then it compares with instants and with what names none.
         return event >= begins.replace(tzinfo=None), event < ends.replace(tzinfo=None)
 
-    def _instant(self, told: Any) -> datetime:
-        at = datetime.fromisoformat(told) if isinstance(told, str) else told
-        if isinstance(at, datetime):
-            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-        if isinstance(at, date):
-            return datetime.combine(at, time.min, tzinfo=UTC)
-        what = f"has {told!r} where {self._event} or known_since is to be a time"
-        raise refused(self.name, what, "Name a column of dates or instants, or cast it in a query.")
+    def _happened(self, told: Any) -> datetime:
+        at = _instant(told)
+        if at is None:
+            # Not what it holds: watchers list tables too, and nobody treats for them what names a person.
+            what = f"has a {type(told).__name__} that is no time in column {self._event!r}"
+            next_step = "Name a column of dates or instants, or cast it in a query."
+            raise refused(self.name, what, next_step, column=self._event)
+        return at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +258,17 @@ class SqlRows:
     def attempts(self) -> Iterator[Iterator[pa.RecordBatch]]:
         """See `flightworthy.dataset.Rows`."""
         return self.table.attempts(self.key)
+
+
+def _instant(told: Any) -> datetime | None:
+    """What a database calls a time; None where it is none."""
+    try:
+        at = datetime.fromisoformat(told) if isinstance(told, str) else told
+    except ValueError:
+        return None
+    if isinstance(at, datetime):
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return datetime.combine(at, time.min, tzinfo=UTC) if isinstance(at, date) else None
 
 
 def _described(result: sa.CursorResult[Any]) -> Sequence[Any]:

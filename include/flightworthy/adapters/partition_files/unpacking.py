@@ -168,7 +168,11 @@ class _Bounded(io.RawIOBase):
         if self._count > self._file.largest:
             what = f"was not read: it unpacks to at least {self._count:,} bytes, and {self._file.largest:,} is the most"
             raise refused(
-                self._file.uri, what, "Land smaller partitions.", size=self._count, largest=self._file.largest
+                self._file.uri,
+                what,
+                "Land smaller partitions, or raise source.largest.",
+                size=self._count,
+                largest=self._file.largest,
             )
         return chunk
 
@@ -240,7 +244,8 @@ def _is_content(member: zipfile.ZipInfo) -> bool:
 def _too_large(file: SourceFile, largest: int) -> PartitionRefused:
     return PartitionRefused(
         f"{file.uri} was not read: it has {file.size:,} bytes, and {largest:,} is the most for one file. "
-        "Land smaller partitions: a finer source.partition, or several Parquet files under {partition}/.",
+        "Land smaller partitions (a finer source.partition, or several Parquet files under {partition}/), or raise "
+        "source.largest.",
         file=file.uri,
         size=file.size,
         largest=largest,
