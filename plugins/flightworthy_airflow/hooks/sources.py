@@ -10,7 +10,8 @@ from flightworthy_airflow.hooks.databases import database_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flightworthy.adapters.partition_files import PartitionFiles, Progress
+    from flightworthy.adapters.partition_files import PartitionFiles
+    from flightworthy.adapters.partition_files.progress import Tell
     from flightworthy.adapters.partition_files.sql_source import PartitionTable
     from flightworthy.adapters.personal_columns import ProtectedSource, Protection
     from flightworthy.partition import SourceFile
@@ -55,9 +56,7 @@ def partitions_of(source: Source, file: SourceFile) -> tuple[SourceFile, ...]:
     return _asked(source, lambda files_at: PartitionFiles(source=source, types={}, files_at=files_at).partitions(file))
 
 
-def source_of(
-    spec: Spec, protection: Protection, *, progress: Callable[[Progress], None] | None = None
-) -> ProtectedSource:
+def source_of(spec: Spec, protection: Protection, *, progress: Tell | None = None) -> ProtectedSource:
     """The model's source, typed as its spec says; what names a person is treated before anybody sees it.
 
     ``progress`` is told now and then how far a long reading is.
@@ -67,14 +66,14 @@ def source_of(
     return ProtectedSource(source=_unprotected(spec, progress), protection=protection)
 
 
-def _unprotected(spec: Spec, progress: Callable[[Progress], None] | None) -> PartitionFiles | PartitionTable:
+def _unprotected(spec: Spec, progress: Tell | None) -> PartitionFiles | PartitionTable:
     from flightworthy.adapters.partition_files import PartitionFiles
 
     source = spec.source
     if source.is_sql:
         from flightworthy.adapters.partition_files.sql_source import PartitionTable
 
-        return PartitionTable.of(spec, database_of(source))
+        return PartitionTable.of(spec, database_of(source), progress=progress)
     files_at = None if source.conn_id is None else _mounted(source.conn_id, _mount(source)[0])
     return PartitionFiles.of(spec, files_at=files_at, progress=progress)
 
