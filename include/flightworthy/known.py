@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = ["Ask", "Cutoff", "KnownSince"]
+__all__ = ["Ask", "Cutoff", "KnownSince", "Odd", "RowTimes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +24,21 @@ class KnownSince:
 
     columns: tuple[str, ...]
     written: str | None
+    target: str | None = None
+    """The column of the label: without one a row is not known, whatever it says. None: rows need no label."""
+
+    @property
+    def looked_at(self) -> tuple[str, ...]:
+        """Every column that tells whether a row is known."""
+        return self.columns if self.target is None else (*self.columns, self.target)
 
     def instant_of(self, text: str) -> datetime:
         """Read one such time. Raises ValueError."""
         read = datetime.fromisoformat(text) if self.written is None else datetime.strptime(text, self.written)  # noqa: DTZ007 - a format may or may not hold %z
-        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+        try:
+            return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError(f"{text!r} is in no year of UTC that there is") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +53,26 @@ class Cutoff:
     unknown: Mapping[str, int]
     """How many rows are left out, by the digest of their partition. Rows become known in one order, so that this number
     says which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowTimes:
+    """What the times of a partition's rows are held to."""
+
+    known_since: KnownSince
+    happened: KnownSince | None
+    """Where each row says when it happened, in the same form."""
+    begins: datetime
+    """Of the partition's data interval: no row happened before, also one that does not say."""
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Odd:
+    """Rows that are not as they should be, by their places, and what the first of them says."""
+
+    places: tuple[int, ...]
+    example: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

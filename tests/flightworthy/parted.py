@@ -14,6 +14,7 @@ from flightworthy.adapters.dataset_files import DatasetFiles
 from flightworthy.adapters.gx_suites import GxSuites
 from flightworthy.adapters.partition_counts import DuckdbCounts
 from flightworthy.dataset import Ingested, ingest
+from flightworthy.errors import PartitionRefused
 from flightworthy.expectations import Checked, Expectation, Instruments, Suite, check_expectations
 from flightworthy.known import Ask
 from flightworthy.partition import SourceFile
@@ -63,7 +64,7 @@ class Landed:
     def read(self, keys: Sequence[str]) -> Mapping[str, Any]:
         return {key: self.tables[key] for key in keys}
 
-    def unplaced(self) -> Sequence[str]:
+    def unplaced(self) -> Sequence[PartitionRefused]:
         return []
 
 

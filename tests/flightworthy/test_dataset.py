@@ -41,8 +41,8 @@ class Landed:
         self.asked += keys
         return {key: self.tables[key] for key in keys}
 
-    def unplaced(self) -> Sequence[str]:
-        return ["line 7: the time is missing"]
+    def unplaced(self) -> Sequence[PartitionRefused]:
+        return [PartitionRefused("line 7: the time is missing")]
 
 
 @pytest.fixture

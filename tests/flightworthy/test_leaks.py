@@ -63,7 +63,7 @@ class World:
     def read(self, keys: Sequence[str]) -> Mapping[str, pa.Table]:
         return {key: self.landed[key] for key in keys}
 
-    def unplaced(self) -> Sequence[str]:
+    def unplaced(self) -> Sequence[PartitionRefused]:
         return ()
 
     # -- what happens --------------------------------------------------------------------------------------------------

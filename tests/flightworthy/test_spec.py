@@ -119,6 +119,16 @@ def test_who_approves_and_when_a_drill_is_due_make_no_version_another_one(tmp_pa
     assert len({spec.config_digest for spec in (plain, one, other, two)}) == 1
 
 
+def test_how_large_a_file_may_be_is_said_in_units_and_makes_no_version_another_one(tmp_path: Path) -> None:
+    """Each machine bounds what it reads; what is read stays the same."""
+    text = (MODELS / "diagnosis/model.yaml").read_text()
+    (tmp_path / "diagnosis").mkdir()
+    (tmp_path / "diagnosis/model.yaml").write_text(text.replace("source:\n", "source:\n  largest: 1.5MiB\n"))
+    plain, bounded = load(MODELS / "diagnosis", {}), load(tmp_path / "diagnosis", {})
+    assert (plain.source.largest, bounded.source.largest) == (64 * 2**30, 3 * 2**19)
+    assert plain.config_digest == bounded.config_digest
+
+
 def test_the_order_of_features_is_part_of_the_digest(tmp_path: Path) -> None:
     """An estimator served on positions is another one when columns change places."""
     spec = load(MODELS / "diagnosis", {})

@@ -243,6 +243,14 @@ def test_09_a_duration_needs_a_sign_and_a_unit(refused: Refused, written: str, t
     assert refused(changed("5s", written)) == f"model.yaml:17: release.bake_time={written}: {told}"
 
 
+@pytest.mark.parametrize("written", ["64GB", "64", "-1GiB", "many", "[1GiB]"])
+def test_09_a_size_needs_a_unit_that_means_one_thing(refused: Refused, written: str) -> None:
+    """A GB has 10^9 bytes or 2^30."""
+    told = refused(changed("source:\n", f"source:\n  largest: {written}\n"))
+    assert "must be a size: a number and its unit, like 512KiB, 100MiB, 64GiB or 1TiB" in told
+    assert "must be more than nothing" in refused(changed("source:\n", "source:\n  largest: 0KiB\n"))
+
+
 def test_10_an_unknown_metric_is_answered_with_the_known_ones(refused: Refused) -> None:
     """And with the one that was probably meant."""
     assert refused(changed("roc_auc", "rocauc")) == (
@@ -290,10 +298,25 @@ def test_12_the_target_is_not_a_feature_and_neither_is_the_entity(refused: Refus
     )
 
 
+def test_12_names_that_differ_only_in_case_are_refused(refused: Refused) -> None:
+    """No partition with such columns is ever read; here they still have a line."""
+    told = refused(changed("features:\n", "features:\n  LEFT: boolean\n  Age: integer\n"))
+    assert "model.yaml:6: features.LEFT=boolean: differs from left only in case: databases take one for the" in told
+    assert "differs from Age only in case" in told
+
+
 def test_12_when_a_row_became_known_is_no_feature(refused: Refused) -> None:
     """A model that may look at it would learn from when somebody answered."""
     told = refused(changed("source:\n", "source:\n  known_since: {columns: [age]}\n"))
     assert "source.known_since.columns[0]=age: must not be a feature" in told
+
+
+def test_when_a_row_became_known_is_kept_as_it_is(refused: Refused) -> None:
+    """A month in the place of its day would be known before it was."""
+    said = "source:\n  known_since: {columns: [settled]}\n"
+    told = refused(changed("\nsource:\n", f"\npersonal: {{columns: {{settled: {{date: month}}}}}}\n{said}"))
+    assert "personal.columns.settled" in told
+    assert "says since when a row is known, and is needed as it is" in told
 
 
 SQL = "{uri: sql, conn_id: shop, table: a.b, partition: '%Y-%m-%d', event_time: {columns: [booked_at]}}"

@@ -14,6 +14,8 @@ import yaml
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from flightworthy.adapters.dataset_files import DatasetFiles
+from flightworthy.baseline import Worth
+from flightworthy.evaluation import Estimate
 from flightworthy.gates import Decision
 from flightworthy.release import Cause, Release, draft, outcome, promoted, withdrawn
 from flightworthy.testing import MemoryArrivals, MemoryRegistry, MemoryReleases, MemoryRuns
@@ -55,6 +57,11 @@ SUITE: dict[str, Any] = {
     "rows": {"minimum": 20, "maximum": 1000},
     "expectations": [{"type": "expect_column_values_to_be_unique", "kwargs": {"column": "customer"}}],
 }
+WORTH = Worth(
+    metrics={"roc_auc": Estimate(value=0.8, low=0.7, high=0.9)},
+    baseline="age alone",
+    baseline_metrics={"roc_auc": Estimate(value=0.7, low=0.6, high=0.8)},
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,6 +133,7 @@ class Line:
             decision=approved.pack(),
             metrics={},
             champion_metrics=None,
+            worth=WORTH.pack(),
             report="",
             backtest=None,
             intent=dataset["intent"],

@@ -51,11 +51,12 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[obje
 
 def _labels(connection: duckdb.DuckDBPyConnection, rows: str, asked: Asked) -> dict[str, tuple[int, int]]:
     positive = f"count(*) FILTER (WHERE {_is_positive(asked)})"
-    found = {"": _row(connection, f"SELECT {positive}, count(*) FROM {rows}", asked.positive)}
+    labelled = f"count({_quoted(asked.target)})"
+    found = {"": _row(connection, f"SELECT {positive}, {labelled} FROM {rows}", asked.positive)}
     for column in asked.slices:
         name = _quoted(column)
         groups = f"{rows} WHERE {name} IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT {_CATEGORIES}"
-        query = f"SELECT {name}, {positive}, count(*) FROM {groups}"
+        query = f"SELECT {name}, {positive}, {labelled} FROM {groups}"
         for value, positives, count in connection.execute(query, [str(asked.positive)]).fetchall():
             found[f"{column}={value}"] = (positives, count)
     return found
@@ -89,10 +90,13 @@ def _ranks(connection: duckdb.DuckDBPyConnection, column: str, asked: Asked) -> 
     number = asked.features[column] in {"number", "integer"}
     order = "value" if number else "positives / (positives + negatives)"
     query = f"""
-        WITH by_value AS (
-            SELECT {name} AS value, count(*) FILTER (WHERE {_is_positive(asked)}) AS positives,
-                   count(*) AS of_all, of_all - positives AS negatives
-            FROM here WHERE {name} IS NOT NULL GROUP BY 1
+        WITH labelled AS (
+            SELECT {name} AS value, {_is_positive(asked)} AS positive FROM here
+            WHERE {name} IS NOT NULL AND {_quoted(asked.target)} IS NOT NULL
+        ), by_value AS (
+            SELECT value, count(*) FILTER (WHERE positive) AS positives,
+                   count(*) FILTER (WHERE positive IS NOT TRUE) AS negatives
+            FROM labelled GROUP BY 1
         ), ranked AS (
             SELECT *, sum(negatives) OVER (ORDER BY {order} RANGE UNBOUNDED PRECEDING) AS up_to,
                    sum(negatives) OVER (PARTITION BY {order}) AS level
@@ -121,7 +125,7 @@ def _is_positive(asked: Asked) -> str:
 
 
 def _row(connection: duckdb.DuckDBPyConnection, query: str, positive: object = None) -> Any:
-    return connection.execute(query, [str(positive)] if "$1" in query else []).fetchone()
+    return connection.execute(query, [] if positive is None else [str(positive)]).fetchone()
 
 
 def _quoted(name: str) -> str:

@@ -8,10 +8,12 @@ from datetime import datetime
 
 from flightworthy.dataset import DatasetVersion, PartitionVersion
 from flightworthy.expectations.comparing import asked_of, compare, times_of
+from flightworthy.expectations.dating import dating_expectations, dating_failures, row_times
 from flightworthy.expectations.instruments import CheckedStore, Instruments
 from flightworthy.expectations.parting import asking, refused_rows, too_few
 from flightworthy.expectations.standing import standing_expectations
-from flightworthy.expectations.suite import Expectation, Suite, SuiteResult
+from flightworthy.expectations.suite import Expectation, FailedExpectation, Suite, SuiteResult
+from flightworthy.known import Odd
 from flightworthy.quarantine import Quarantined, freezing
 from flightworthy.spec import Spec
 
@@ -63,7 +65,7 @@ def check_expectations(
             # A run that died after its quarantine: the answer is the same as it was then.
             check.quarantined.append(known)
         else:
-            check.look(partition if known is None else store.go_on(known, now=now))
+            check.look(partition if known is None else store.go_on(known, now=now), known)
     refused = freezing(store.refused(version.model), version, window=spec.dataset.window)
     left = _left(store, version, check.passed)
     checked = Checked(
@@ -91,20 +93,24 @@ class _Check:
     quarantined: list[Quarantined] = field(default_factory=list)
     parted: list[Quarantined] = field(default_factory=list)
 
-    def look(self, partition: PartitionVersion) -> None:
-        """Let it pass, set some of its rows aside, or put all of it into quarantine."""
+    def look(self, partition: PartitionVersion, parted: Quarantined | None) -> None:
+        """Let it pass, set some of its rows aside, or put all of it into quarantine; some may have been before."""
         if not self.store.has_passed(partition):
-            result = self._result(partition)
+            result = replace(self._result(partition), set_aside=None if parted is None else parted.reason)
             if not result.passed:
                 kept, result = self._part(partition, result)
                 if kept is None:
-                    self.results.append(result)
+                    self._publish(result)
                     self.quarantined.append(_refuse(self.store, partition, result, self.now))
                     return
                 partition = kept
-            self.results.append(result)
+            self._publish(result)
             self.store.mark_passed(partition, suite=self.suite.digest, now=self.now)
         self.passed.append(partition)
+
+    def _publish(self, result: SuiteResult) -> None:
+        # Before the verdict is written: a crash between the two tells it again, and never keeps it to itself.
+        self.results.append(self.instruments.validator.publish(result, self.suite.actions))
 
     @property
     def _expectations(self) -> tuple[Expectation, ...]:
@@ -120,8 +126,17 @@ class _Check:
             key=partition.key,
             now=self.now,
         )
+        asked, odd = self._dating(partition)
+        result = _and(result, [each.type for each in asked], dating_failures(asked, odd, rows=partition.rows))
         # A column that is gone cannot be counted; and what the suite refuses is refused.
         return self._compared(partition, result) if result.passed and self.suite.comparisons else result
+
+    def _dating(self, partition: PartitionVersion) -> tuple[Sequence[Expectation], Sequence[Odd]]:
+        """What is asked of the times of rows, if anything is, and which rows do not meet it."""
+        times = row_times(self.spec, partition.key, self.now)
+        if times is None or not set(times.known_since.looked_at) <= set(self.store.rows(partition).columns):
+            return (), ()
+        return dating_expectations(self.spec, self.suite, times), self.store.odd_times(partition, times)
 
     def _compared(self, partition: PartitionVersion, result: SuiteResult) -> SuiteResult:
         comparisons = self.suite.comparisons
@@ -130,19 +145,19 @@ class _Check:
         counts = self.instruments.counter.count(self.store.rows(partition).files, reference, asked)
         keys = [each.key for each in self.passed]
         times = times_of(partition.key, keys, pattern=self.spec.source.partition, now=self.now)
-        failures = compare(counts, times, comparisons)
-        by_name = {name: [each for each in failures if each.expectation == name] for name in comparisons}
-        self.instruments.validator.show(result, by_name)
-        return replace(result, checked=result.checked + len(comparisons), failures=(*result.failures, *failures))
+        return _and(result, list(comparisons), compare(counts, times, comparisons))
 
     def _part(self, partition: PartitionVersion, result: SuiteResult) -> tuple[PartitionVersion | None, SuiteResult]:
         """What goes on without the rows that are refused, with its own result; or None, with all that is objected."""
         rows = self.store.rows(partition)
         asked = asking(self._expectations, rows.columns)
-        if self.suite.keep_at_least is None or not asked:
+        dating, odd = self._dating(partition)
+        dated = asking(dating, rows.columns)
+        if self.suite.keep_at_least is None or not (asked or dated):
             return None, result
         places = self.instruments.validator.pick(rows, asked, engine=self.suite.engine)
-        refused = refused_rows(asked, places, rows=partition.rows)
+        of_times = [each.places for each in odd if dated]
+        refused = refused_rows((*asked, *dated), (*places, *of_times), rows=partition.rows)
         if not refused.places:
             return None, result
         if (why := too_few(refused, rows=partition.rows, keep_at_least=self.suite.keep_at_least)) is not None:
@@ -155,7 +170,7 @@ class _Check:
             return None, replace(result, parting=why)
         reason = f"{len(refused.places)} of {partition.rows} rows: {'; '.join(refused.objections)}"
         self.parted.append(self.store.set_aside(partition, kept, refused, reason=reason, now=self.now))
-        return kept, without
+        return kept, replace(without, set_aside=reason)
 
 
 def _one_class(store: CheckedStore, version: DatasetVersion, target: str) -> str | None:
@@ -167,6 +182,16 @@ def _one_class(store: CheckedStore, version: DatasetVersion, target: str) -> str
     return (
         f"{target}: every label of the {len(version.partitions)} partitions up to {version.as_of} is {labels[0]!r}; "
         "nothing can be learnt from one class. Run again once the other has arrived, or widen dataset.window"
+    )
+
+
+def _and(result: SuiteResult, asked: Sequence[str], failures: Sequence[FailedExpectation]) -> SuiteResult:
+    """The result with what was asked besides the suite."""
+    return replace(
+        result,
+        checked=result.checked + len(asked),
+        failures=(*result.failures, *failures),
+        besides=(*result.besides, *asked),
     )
 
 

@@ -10,9 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from flightworthy.errors import SpecError
-from flightworthy.known import KnownSince as Known
 from flightworthy.partition import PLACEHOLDER, check_pattern, folder_of
-from flightworthy.spec.quantities import ColumnNames, Cron, Instant, Share, sequence_of
+from flightworthy.spec.quantities import ColumnNames, Cron, Instant, Share, Size, sequence_of
 from flightworthy.spec.section import Section, problem, problems
 
 __all__ = ["Complete", "Dataset", "EventTime", "Feature", "KnownSince", "Schedule", "Source"]
@@ -127,6 +126,8 @@ class Source(Section):
     """Which file of a .zip that holds several; ``*`` stands for any part of a name."""
     missing: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(sequence_of)] = ()
     """Texts that stand for a missing value, beside the empty cell."""
+    largest: Size = Field(default="64GiB", validate_default=True)
+    """The most bytes that one file may have, packed or unpacked; nothing larger is read."""
     event_time: EventTime | None = None
     """Present where one file holds all partitions; then ``uri`` has no ``{partition}``."""
     complete: Complete = Complete()
@@ -145,12 +146,6 @@ class Source(Section):
     def is_one_file(self) -> bool:
         """Whether all partitions are in one file, each of the rows whose event time is in its interval."""
         return self.event_time is not None and not self.is_sql
-
-    @property
-    def rows_known_since(self) -> Known | None:
-        """``known_since`` as the domain takes it."""
-        said = self.known_since
-        return None if said is None else Known(columns=said.columns, written=said.format)
 
     @model_validator(mode="after")
     def _name_the_partition(self) -> Source:
@@ -173,6 +168,8 @@ def _about_sql(source: Source) -> Iterator[tuple[tuple[str | int, ...], str]]:
         yield ("complete",), "must be settled, since a table has no files"
     if source.member is not None:
         yield ("member",), "is for a uri that ends in .zip"
+    if "largest" in source.model_fields_set:
+        yield ("largest",), "is for files; rows of a database are read some thousands at a time"
     if source.missing:
         yield ("missing",), "is for files; in a database NULL is missing, or write CASE in a query"
 

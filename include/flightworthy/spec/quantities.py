@@ -1,4 +1,4 @@
-"""What a value in model.yaml may be: durations with units, shares, instants, cron expressions, names.
+"""What a value in model.yaml may be: durations and sizes with units, shares, instants, cron expressions, names.
 
 Each reader takes what YAML gave and either returns the value or raises ``ValueError`` whose text completes the sentence
 ``release.bake_time=5: …``: it says what is wrong and shows a value that would do.
@@ -21,6 +21,7 @@ __all__ = [
     "Label",
     "Scalar",
     "Share",
+    "Size",
     "read_cron",
     "read_duration",
     "read_instant",
@@ -28,12 +29,15 @@ __all__ = [
     "read_names",
     "read_scalar",
     "read_share",
+    "read_size",
     "sequence_of",
 ]
 
 _DURATION = re.compile(r"(?P<count>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h|d)")
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=3650)
+_SIZE = re.compile(r"(?P<count>[0-9]+(?:\.[0-9]+)?)(?P<unit>[KMGT]iB)")
+_BYTES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _SHARE = re.compile(r"(?P<percent>[0-9]+(?:\.[0-9]+)?)\s?%")
 
 
@@ -63,6 +67,17 @@ def _about_duration(written: Any) -> str:
             else ("must not be negative, and needs a unit; write a duration like 5s, 10m, 2h or 1d")
         )
     return "must be a duration: a number and its unit, like 500ms, 5s, 10m, 2h or 1d"
+
+
+def read_size(written: Any) -> int:
+    """Read ``512KiB``, ``100MiB``, ``64GiB`` or ``1TiB`` as bytes; whether GB has 10^9 or 2^30 is not guessed."""
+    found = _SIZE.fullmatch(written) if isinstance(written, str) else None
+    if found is None:
+        raise ValueError("must be a size: a number and its unit, like 512KiB, 100MiB, 64GiB or 1TiB")
+    size = int(float(found["count"]) * _BYTES[found["unit"]])
+    if size < 1:
+        raise ValueError("must be more than nothing, like 100MiB")
+    return size
 
 
 def read_share(written: Any) -> float:
@@ -171,6 +186,7 @@ def _written_duration(length: timedelta) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(read_duration), PlainSerializer(_written_duration, return_type=str)]
 Share = Annotated[float, BeforeValidator(read_share)]
+Size = Annotated[int, BeforeValidator(read_size)]
 Instant = Annotated[datetime, BeforeValidator(read_instant)]
 Cron = Annotated[str, BeforeValidator(read_cron)]
 ColumnName = Annotated[str, Strict(), Field(min_length=1, max_length=200)]

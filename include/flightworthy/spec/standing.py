@@ -11,13 +11,16 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from flightworthy.known import KnownSince
 from flightworthy.partition import key_of
 from flightworthy.personal import Treatment, Way
+from flightworthy.spec.in_service import Drift, Requests, Retention
 from flightworthy.spec.inputs import Dataset, Feature, Schedule, Source
+from flightworthy.spec.learning import Evaluation, Gate, Training
 from flightworthy.spec.personal import Personal
 from flightworthy.spec.quantities import ColumnName, Label, sequence_of
+from flightworthy.spec.releasing import ReleasePlan
 from flightworthy.spec.section import Section, problems
-from flightworthy.spec.sections import Drift, Evaluation, Gate, ReleasePlan, Requests, Retention, Training
 
 __all__ = ["MODEL_NAME", "Spec"]
 
@@ -78,12 +81,13 @@ class Spec(Section):
     def config_digest(self) -> str:
         """sha256 of what the spec says, whatever its comments, key order and spelling of defaults.
 
-        Without ``source.uri``: the dataset's own digest names the data, and where it lay differs between machines.
+        Without ``source.uri`` and ``source.largest``: the dataset's own digest names the data; where it lay, and how
+        large a file may be, differs between machines.
         Without ``retention``, ``release.approval``, ``release.drill`` and ``dataset.revisions``, which make no version
         another one.
         """
         left_out: Any = {
-            "source": {"uri"},
+            "source": {"uri", "largest"},
             "dataset": {"revisions"},
             "retention": True,
             "release": {"approval", "drill"},
@@ -92,6 +96,12 @@ class Spec(Section):
         said["features"] = list(said["features"].items())  # their order is the order of an estimator's inputs
         canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def rows_known_since(self) -> KnownSince | None:
+        """``source.known_since`` as the domain takes it."""
+        said = self.source.known_since
+        return None if said is None else KnownSince(columns=said.columns, written=said.format, target=self.target)
 
     @property
     def column_types(self) -> dict[str, str]:
@@ -128,6 +138,10 @@ def _about_columns(spec: Spec) -> Iterator[tuple[At, str]]:
                 ("source", "known_since", "columns", place),
                 "must not be a feature: the model would be told what nobody knew when the row happened",
             )
+    known = {name.lower(): name for name in (spec.entity, spec.target)}
+    for name in spec.features:
+        if (other := known.setdefault(name.lower(), name)) != name:
+            yield ("features", name), f"differs from {other} only in case: databases take one for the other"
 
 
 _FEATURE_TYPES = {
@@ -138,7 +152,7 @@ _FEATURE_TYPES = {
 
 
 def _about_personal(spec: Spec) -> Iterator[tuple[At, str]]:
-    times = spec.source.event_time.columns if spec.source.event_time else ()
+    times = _times(spec.source)
     for name, column in spec.personal.columns.items():
         at, way = ("personal", "columns", name), column.treatment.way
         if name in spec.personal.not_personal:
@@ -148,12 +162,18 @@ def _about_personal(spec: Spec) -> Iterator[tuple[At, str]]:
         if name == spec.entity and way is not Way.PSEUDONYM:
             yield at, "is the entity: only a pseudonym still tells one from another"
         if name in times:
-            yield at, "says when a row happened, and is needed as it is"
+            yield at, f"says {times[name]}, and is needed as it is"
         feature = spec.features.get(name)
         if feature is not None and feature.type not in _FEATURE_TYPES.get(way, set()):
             yield at, _about_feature(way)
         elif feature is not None and feature.values is not None and way is Way.PSEUDONYM:
             yield ("features", name, "values"), "cannot be listed: what is stored, and asked, are pseudonyms"
+
+
+def _times(source: Source) -> dict[str, str]:
+    """What each column of times says of its row."""
+    known = dict.fromkeys(source.known_since.columns if source.known_since else (), "since when a row is known")
+    return {**known, **dict.fromkeys(source.event_time.columns if source.event_time else (), "when a row happened")}
 
 
 def _about_feature(way: Way) -> str:

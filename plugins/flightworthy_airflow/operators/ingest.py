@@ -137,5 +137,5 @@ def _ask(spec: Spec, key: str | None, run: Run) -> Ask:
         key=key,
         window=spec.dataset.window,
         as_of=run.interval_end,
-        known_since=spec.source.rows_known_since,
+        known_since=spec.rows_known_since,
     )

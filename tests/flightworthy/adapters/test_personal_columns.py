@@ -104,6 +104,31 @@ def test_a_refusal_of_the_reader_shows_no_cell_of_a_personal_column(tmp_path: Pa
     assert (refused.value.facts["column"], refused.value.facts["line"]) == ("income", 3)
 
 
+def placed_by(folder: Path, *rows: str, column: str | None) -> ProtectedSource:
+    """One file of all partitions, whose rows say when they happened; ``column`` is declared personal."""
+    (folder / "all.csv").write_text("\n".join(("id,seen", *rows, "")))
+    said = {"uri": f"{folder}/all.csv", "partition": "%Y", "event_time": {"columns": ["seen"], "format": "%Y-%m-%d"}}
+    treatments = {} if column is None else {column: Treatment(way=Way.DROP)}
+    return ProtectedSource(
+        source=PartitionFiles(source=Source.model_validate(said), types={}),
+        protection=Protection(treatments=treatments, not_personal=frozenset(), entity="id", keys=None),
+    )
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_row_of_no_partition_is_told_without_its_time_where_that_is_personal(tmp_path: Path, declared: bool) -> None:
+    """By its file and line: also where so many have none that the file is refused as a whole."""
+    column, good = "seen" if declared else None, ["a,2026-01-05"] * 200
+    source = placed_by(tmp_path, *good, "b,ada@example.org", column=column)
+    assert [file.key for file in source.files()] == ["2026"]
+    (told,) = source.unplaced()
+    assert "all.csv line 202, column 'seen'" in told.message
+    assert ("ada@example.org" in told.message) == (not declared)
+    with pytest.raises(PartitionRefused, match="line 2, column 'seen'") as refused:
+        placed_by(tmp_path, "b,ada@example.org", column=column).files()
+    assert ("ada@example.org" in refused.value.message) == (not declared)
+
+
 def test_without_the_key_nothing_is_even_read() -> None:
     """The refusal comes before the first row, and says where the key is to be put."""
     with pytest.raises(Refused, match="FLIGHTWORTHY_PSEUDONYM_KEY_FILE"):

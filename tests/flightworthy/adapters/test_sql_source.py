@@ -92,9 +92,23 @@ def test_partitions_are_listed_with_their_rows_and_their_newest_known_since_time
     assert (march.key, march.size, march.uri) == ("2026-03", 2, "warehouse:bookings")
     assert (april.key, april.size) == ("2026-04", 2)
     assert april.modified_at == datetime(2026, 5, 6, 7, tzinfo=UTC)
-    assert table.unplaced() == ("warehouse:bookings: 1 rows without booked_at",)
+    assert [each.message for each in table.unplaced()] == ["warehouse:bookings: 1 rows without booked_at"]
     read = table.read(["2026-03", "2026-04"])
     assert [rows_of(read[key])["id"].to_pylist() for key in ("2026-03", "2026-04")] == [[1, 2], [3, 4]]
+
+
+def test_what_is_no_time_is_never_shown(tmp_path):
+    """Watchers list tables too, and nothing is treated for them; an odd known-since is a matter of its own row."""
+    engine = sa.create_engine(f"duckdb:///{tmp_path / 'shop'}", poolclass=sa.pool.StaticPool)
+    run(engine, "CREATE TABLE bookings (id integer, booked_at text, known_at text)")
+    run(engine, "INSERT INTO bookings VALUES (1, '2026-04-01', 'ada@example.org')")
+    (april,) = table_of(engine, known_since={"columns": ["known_at"]}).files()
+    assert (april.key, april.modified_at) == ("2026-04", datetime.fromtimestamp(0, UTC))
+    run(engine, "INSERT INTO bookings VALUES (2, 'ada@example.org', NULL)")
+    with pytest.raises(PartitionRefused, match="has a str that is no time in column 'booked_at'") as refused:
+        table_of(engine).files()
+    assert "ada" not in refused.value.message
+    engine.dispose()
 
 
 def test_the_same_rows_are_the_same_partition_in_whatever_order_they_were_written(engine, tmp_path):

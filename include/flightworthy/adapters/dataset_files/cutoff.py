@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from flightworthy.known import Cutoff, KnownSince
 
-__all__ = ["is_known", "known_rows"]
+__all__ = ["instants", "is_known", "known_rows"]
 
 _INSTANT = pa.timestamp("us", tz="UTC")
 
@@ -18,14 +18,15 @@ def known_rows(table: pa.Table, cutoff: Cutoff | None) -> pa.Table:
 
 
 def is_known(table: pa.Table, known_since: KnownSince, by: object) -> pa.ChunkedArray:
-    """Of each row. One that does not say, or whose column is not there, is not known yet."""
-    if not set(known_since.columns) <= set(table.column_names):
+    """Of each row. One that does not say, that lacks its label, or whose column is not there, is not known yet."""
+    if not set(known_since.looked_at) <= set(table.column_names):
         return pa.chunked_array([pa.nulls(table.num_rows, pa.bool_()).fill_null(False)])
-    known = pc.less(_instants(table, known_since), pa.scalar(by, _INSTANT))
-    return pc.fill_null(known, False)
+    known = pc.fill_null(pc.less(instants(table, known_since), pa.scalar(by, _INSTANT)), False)
+    return known if known_since.target is None else pc.and_(known, pc.is_valid(table[known_since.target]))
 
 
-def _instants(table: pa.Table, known_since: KnownSince) -> pa.ChunkedArray:
+def instants(table: pa.Table, known_since: KnownSince) -> pa.ChunkedArray:
+    """Since when each row says that it is known; missing where it says nothing, or nothing that can be read."""
     columns = [table[name] for name in known_since.columns]
     if len(columns) == 1 and pa.types.is_temporal(columns[0].type):
         return _utc(columns[0])
@@ -46,5 +47,5 @@ def _utc(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _read(text: str | None, known_since: KnownSince) -> object:
     try:
         return None if text is None else known_since.instant_of(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -58,10 +58,12 @@ class KeptRows:
         return PartitionRows(file=file)
 
     def columns(self, partition: PartitionVersion, names: Sequence[str]) -> pa.Table:
-        """Those of the named columns that there are."""
+        """Those of the named columns that there are, each once."""
         file = self.places.folder(partition) / "data.parquet"
         there = parquet.read_schema(file).names
-        return parquet.read_table(file, columns=[name for name in names if name in there], partitioning=None)
+        return parquet.read_table(
+            file, columns=[name for name in dict.fromkeys(names) if name in there], partitioning=None
+        )
 
     def table(self, partition: PartitionVersion) -> pa.Table:
         """All of them. Raises `ArtifactRefused` if they are not those of the digest."""

@@ -60,7 +60,7 @@ def _recounted(
 def _unknown_rows(folder: Path, partition: PartitionVersion, cutoff: Cutoff) -> int:
     file = _content(folder, partition.key, partition.digest) / "data.parquet"
     there = set(parquet.read_schema(file).names)
-    columns = [name for name in cutoff.known_since.columns if name in there]
+    columns = [name for name in cutoff.known_since.looked_at if name in there]
     table = parquet.read_table(file, columns=columns, partitioning=None)
     return partition.rows - int(pc.sum(is_known(table, cutoff.known_since, cutoff.by)).as_py() or 0)
 

@@ -36,6 +36,7 @@ def record(folder: Path, version: DatasetVersion) -> None:
         said["cutoff"] = {
             "columns": list(since.columns),
             "written": since.written,
+            "target": since.target,
             "by": version.cutoff.by.isoformat(),
             "unknown": dict(version.cutoff.unknown),
         }
@@ -110,7 +111,7 @@ def _version(model: str, said: Mapping[str, Any]) -> DatasetVersion:
 
 
 def _cutoff(said: Mapping[str, Any]) -> Cutoff:
-    since = KnownSince(columns=tuple(said["columns"]), written=said["written"])
+    since = KnownSince(columns=tuple(said["columns"]), written=said["written"], target=said.get("target"))
     return Cutoff(known_since=since, by=datetime.fromisoformat(said["by"]), unknown=said["unknown"])
 
 

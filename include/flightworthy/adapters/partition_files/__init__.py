@@ -26,7 +26,6 @@ from flightworthy.spec import Source, Spec
 
 __all__ = ["PartitionFiles"]
 
-LARGEST: Final = 64 * 1024**3
 _FORMATS: Final[Mapping[str, Callable[[LandedFile, tuple[str, ...]], Iterator[Cells]]]] = {
     ".csv": csv_text.cells,
     ".jsonl": json_lines.cells,
@@ -40,15 +39,14 @@ class PartitionFiles:
     """A `flightworthy.dataset.PartitionSource` of `flightworthy.dataset.Rows`.
 
     ``types`` names what each declared column is (number, integer, category or boolean). A column whose cells are not
-    of its type stays text, so that the expectations can show what it held. ``largest`` bounds, in bytes, each file and
-    what it unpacks to; nothing larger is read. ``files_at`` is the fsspec file system to read from, if not the one that
-    the URI and the environment name. ``protect`` begins a partition and gives what each batch of its typed rows goes
-    through before anybody sees it; it may leave out or change columns, or raise `PartitionRefused`.
+    of its type stays text, so that the expectations can show what it held. No file is read that has, or unpacks to,
+    more bytes than ``source.largest``. ``files_at`` is the fsspec file system to read from, if not the one that the URI
+    and the environment name. ``protect`` begins a partition and gives what each batch of its typed rows goes through
+    before anybody sees it; it may leave out or change columns, or raise `PartitionRefused`.
     """
 
     source: Source
     types: Mapping[str, str]
-    largest: int = LARGEST
     files_at: Any = None
     protect: Protect | None = None
     progress: Tell | None = None
@@ -86,9 +84,9 @@ class PartitionFiles:
                 contents[key] = PartitionRefused(f"partition {key} is no longer in its source; land it again", key=key)
         return contents
 
-    def unplaced(self) -> tuple[str, ...]:
+    def unplaced(self) -> tuple[PartitionRefused, ...]:
         """The rows, of what was read so far, whose event time cannot be told; they are in no partition."""
-        return tuple(refusal.message for _, found in self._sorted.values() for refusal in found.refusals)
+        return tuple(refusal for _, found in self._sorted.values() for refusal in found.refusals)
 
     def _cells(self, key: str, files: Sequence[SourceFile]) -> Iterator[Cells]:
         if self.source.event_time is not None:
@@ -109,7 +107,7 @@ class PartitionFiles:
     def _file(self, file: SourceFile) -> Iterator[Cells]:
         digest = None
         try:
-            with landed(self._landing(), file, largest=self.largest) as opened:
+            with landed(self._landing(), file, largest=self.source.largest) as opened:
                 try:
                     cells = _FORMATS.get(opened.kind, _unknown)(opened, self.source.missing)
                     yield from told(

@@ -130,9 +130,9 @@ def _key(text: str | None, written: str | None, pattern: str) -> str | None:
         return None
     try:
         instant = datetime.strptime(text, written)  # noqa: DTZ007 - a format may or may not hold %z
-    except ValueError:
+        return key_of(instant if instant.tzinfo else instant.replace(tzinfo=UTC), pattern)
+    except (ValueError, OverflowError):  # 9999-12-31T23:59-05:00 is in no year that there is
         return None
-    return key_of(instant if instant.tzinfo else instant.replace(tzinfo=UTC), pattern)
 
 
 def _unreadable(cells: Cells, event_time: EventTime, text: str | None, row: int) -> PartitionRefused:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from flightworthy.adapters.partition_files.cells import Cells, refused
+from flightworthy.adapters.partition_files.texts import checked
 from flightworthy.adapters.partition_files.unpacking import LandedFile
 
 __all__ = ["cells"]
@@ -35,7 +36,7 @@ def cells(file: LandedFile, missing: tuple[str, ...]) -> Iterator[Cells]:
                 for batch in _bounded(content, file):
                     plain = [_plain(column, missing) for column in batch.columns]
                     columns = pa.RecordBatch.from_arrays(plain, names=batch.schema.names)
-                    yield Cells(batch=columns, place=file, first=first)
+                    yield checked(Cells(batch=columns, place=file, first=first))
                     first += batch.num_rows
         except (pa.ArrowException, OSError) as error:
             what = f"is not a whole Parquet file: {str(error).splitlines()[0].rstrip('.')}"
@@ -69,7 +70,9 @@ def _is_plain(kind: pa.DataType) -> bool:
 def _check_size(size: int, file: LandedFile) -> None:
     if size > file.largest:
         what = f"was not read: it unpacks to at least {size:,} bytes, and {file.largest:,} is the most"
-        raise refused(file.uri, what, "Land smaller partitions.", size=size, largest=file.largest)
+        raise refused(
+            file.uri, what, "Land smaller partitions, or raise source.largest.", size=size, largest=file.largest
+        )
 
 
 def _bounded(content: parquet.ParquetFile, file: LandedFile) -> Iterator[pa.RecordBatch]:

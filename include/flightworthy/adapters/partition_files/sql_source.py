@@ -61,7 +61,7 @@ class PartitionTable:
     progress: Tell | None = None
     _counts: Counter[str] = field(default_factory=Counter)
     """Of each partition's rows, when they were last listed."""
-    _unplaced: list[str] = field(default_factory=list)
+    _unplaced: list[PartitionRefused] = field(default_factory=list)
 
     @classmethod
     def of(cls, spec: Spec, engine: sa.Engine, *, progress: Tell | None = None) -> PartitionTable:
@@ -84,11 +84,12 @@ class PartitionTable:
         with self._snapshot() as connection:
             for at, count, known in connection.execute(self._listing()):
                 if at is None:
-                    self._unplaced = [f"{self.name}: {count:,} rows without {self._event}"]
+                    self._unplaced = [PartitionRefused(f"{self.name}: {count:,} rows without {self._event}")]
                     continue
-                key = key_of(self._instant(at), self.source.partition)
+                key = key_of(self._happened(at), self.source.partition)
                 counts[key] += count
-                times[key] = max(times.get(key, _EPOCH), _EPOCH if known is None else self._instant(known))
+                # What is no time counts for nothing here, and its row is refused when it is checked.
+                times[key] = max(times.get(key, _EPOCH), _instant(known) or _EPOCH)
         return tuple(
             SourceFile(key=key, uri=self.name, size=counts[key], modified_at=times[key]) for key in sorted(counts)
         )
@@ -97,7 +98,7 @@ class PartitionTable:
         """The rows of each key; what is wrong with them is found while they are read."""
         return {key: SqlRows(table=self, key=key) for key in keys}
 
-    def unplaced(self) -> tuple[str, ...]:
+    def unplaced(self) -> tuple[PartitionRefused, ...]:
         """How many rows have no event time; they are in no partition."""
         return tuple(self._unplaced)
 
@@ -237,14 +238,14 @@ class PartitionTable:
         # Without a zone, in a session whose zone is UTC: then it compares with instants and with what names none.
         return event >= begins.replace(tzinfo=None), event < ends.replace(tzinfo=None)
 
-    def _instant(self, told: Any) -> datetime:
-        at = datetime.fromisoformat(told) if isinstance(told, str) else told
-        if isinstance(at, datetime):
-            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-        if isinstance(at, date):
-            return datetime.combine(at, time.min, tzinfo=UTC)
-        what = f"has {told!r} where {self._event} or known_since is to be a time"
-        raise refused(self.name, what, "Name a column of dates or instants, or cast it in a query.")
+    def _happened(self, told: Any) -> datetime:
+        at = _instant(told)
+        if at is None:
+            # Not what it holds: watchers list tables too, and nobody treats for them what names a person.
+            what = f"has a {type(told).__name__} that is no time in column {self._event!r}"
+            next_step = "Name a column of dates or instants, or cast it in a query."
+            raise refused(self.name, what, next_step, column=self._event)
+        return at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +258,17 @@ class SqlRows:
     def attempts(self) -> Iterator[Iterator[pa.RecordBatch]]:
         """See `flightworthy.dataset.Rows`."""
         return self.table.attempts(self.key)
+
+
+def _instant(told: Any) -> datetime | None:
+    """What a database calls a time; None where it is none."""
+    try:
+        at = datetime.fromisoformat(told) if isinstance(told, str) else told
+    except ValueError:
+        return None
+    if isinstance(at, datetime):
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return datetime.combine(at, time.min, tzinfo=UTC) if isinstance(at, date) else None
 
 
 def _described(result: sa.CursorResult[Any]) -> Sequence[Any]:

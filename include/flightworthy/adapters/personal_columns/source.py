@@ -26,10 +26,13 @@ class ProtectedSource:
     protection: Protection
 
     def files(self) -> Sequence[SourceFile]:
-        return self.source.files()
+        try:
+            return self.source.files()
+        except PartitionRefused as refusal:
+            raise _hushed(refusal, self.protection) from None
 
-    def unplaced(self) -> Sequence[str]:
-        return self.source.unplaced()
+    def unplaced(self) -> Sequence[PartitionRefused]:
+        return [_hushed(each, self.protection) for each in self.source.unplaced()]
 
     def read(self, keys: Sequence[str]) -> Mapping[str, Any]:
         """Each key's rows; one that could not be read stays refused."""
