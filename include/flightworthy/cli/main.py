@@ -146,6 +146,16 @@ def _instant(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+def _numbers(text: str) -> list[int]:
+    numbers: list[int] = []
+    for span in text.split(","):
+        first, dash, last = span.strip().partition("-")
+        if not (first.isdecimal() and (last.isdecimal() or not dash)) or int(last or first) < int(first):
+            raise argparse.ArgumentTypeError(f"{text!r} names no rows; write them as 3,7-9")
+        numbers += range(int(first), int(last or first) + 1)
+    return numbers
+
+
 def _count(text: str) -> int:
     count = int(text)
     if count < 1:
@@ -231,6 +241,14 @@ def _quarantine(command: argparse.ArgumentParser) -> None:
             one.add_argument("--limit", type=_count, default=20, metavar="N", help="only the first N rows (default 20)")
         else:
             one.add_argument("--reason", required=True, help="why; it is written into the ledger")
+        if verb in {"release", "discard"}:
+            one.add_argument(
+                "--rows", type=_numbers, metavar="3,7-9", help="only these rows, by the numbers that show prints"
+            )
+            one.add_argument(
+                "--unmet", action="append", default=[], metavar="REASON",
+                help="only rows with a reason that begins so; release leaves those that have others too",
+            )  # fmt: skip
         _json(one)
 
 
