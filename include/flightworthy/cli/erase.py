@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flightworthy.cli.answers import Answer, Exit, facts, table
+from flightworthy.cli.keys import keys_for
 from flightworthy.cli.known import known_model
 from flightworthy.cli.settings import Settings
 from flightworthy.dataset import Split, split_of
@@ -36,7 +37,6 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     from flightworthy.adapters.prediction_files import PredictionErasure
     from flightworthy.adapters.spec_files import load
     from flightworthy.erasure import Asked, Places, erase, person_named
-    from flightworthy.personal import read_keys
     from flightworthy.release import Cause
 
     store = settings.releases()
@@ -44,7 +44,7 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
         model = known_model(asked.model, settings, store)
         spec = load(settings.models / model, settings.environ)
         entity = sys.stdin.readline().strip() if asked.entity == "-" else asked.entity
-        person = person_named(entity, read_keys(settings.environ), model=model)
+        person = person_named(entity, keys_for(settings.environ, asked.connection), model=model)
         order = Asked(
             model=model,
             column=spec.entity,

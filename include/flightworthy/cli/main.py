@@ -11,12 +11,12 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 from flightworthy.cli.answers import Answer, Exit, document_of, exit_of
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import count, instant, numbers, seconds
 from flightworthy.errors import FlightworthyError, Unavailable
 
 __all__ = ["COMMANDS", "main", "parser"]
@@ -131,38 +131,6 @@ def _json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print one JSON document, errors too")
 
 
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 86400 seconds")
-    return seconds
-
-
-def _instant(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; write it as 2026-11-24 14:03") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _numbers(text: str) -> list[int]:
-    numbers: list[int] = []
-    for span in text.split(","):
-        first, dash, last = span.strip().partition("-")
-        if not (first.isdecimal() and (last.isdecimal() or not dash)) or int(last or first) < int(first):
-            raise argparse.ArgumentTypeError(f"{text!r} names no rows; write them as 3,7-9")
-        numbers += range(int(first), int(last or first) + 1)
-    return numbers
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return count
-
-
 def _validate(command: argparse.ArgumentParser) -> None:
     command.add_argument("models", nargs="*", metavar="MODEL", help="names of models; all of them if none is given")
     _json(command)
@@ -171,7 +139,7 @@ def _validate(command: argparse.ArgumentParser) -> None:
 def _suggest_suite(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", metavar="MODEL")
     command.add_argument(
-        "--partitions", type=_count, default=12, metavar="N", help="the newest N partitions (default 12)"
+        "--partitions", type=count, default=12, metavar="N", help="the newest N partitions (default 12)"
     )
     command.add_argument("--output", type=Path, metavar="FILE", help="write it into this file (default: print it)")
     _json(command)
@@ -189,9 +157,9 @@ def _status(command: argparse.ArgumentParser) -> None:
 
 def _history(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", metavar="MODEL")
-    command.add_argument("--limit", type=_count, metavar="N", help="only the newest N decisions")
+    command.add_argument("--limit", type=count, metavar="N", help="only the newest N decisions")
     command.add_argument(
-        "--at", type=_instant, metavar="TIME",
+        "--at", type=instant, metavar="TIME",
         help='what served at that time, and why: "2026-11-24 14:03", UTC unless it names an offset',
     )  # fmt: skip
     _json(command)
@@ -215,7 +183,7 @@ def _rollback(command: argparse.ArgumentParser) -> None:
     command.add_argument("--reason", required=True, help="why; it is written into the ledger")
     command.add_argument("--to", metavar="RELEASE", help="a release that served before (default: the previous one)")
     command.add_argument(
-        "--wait", type=_seconds, default=30.0, metavar="SECONDS",
+        "--wait", type=seconds, default=30.0, metavar="SECONDS",
         help="how long to wait until the traffic has moved (default 30; 0 writes the decision and leaves)",
     )  # fmt: skip
     _json(command)
@@ -238,12 +206,12 @@ def _quarantine(command: argparse.ArgumentParser) -> None:
         if verb != "hold":
             one.add_argument("--digest", default="", metavar="DIGEST", help="which, where several contents of it wait")
         if verb == "show":
-            one.add_argument("--limit", type=_count, default=20, metavar="N", help="only the first N rows (default 20)")
+            one.add_argument("--limit", type=count, default=20, metavar="N", help="only the first N rows (default 20)")
         else:
             one.add_argument("--reason", required=True, help="why; it is written into the ledger")
         if verb in {"release", "discard"}:
             one.add_argument(
-                "--rows", type=_numbers, metavar="3,7-9", help="only these rows, by the numbers that show prints"
+                "--rows", type=numbers, metavar="3,7-9", help="only these rows, by the numbers that show prints"
             )
             one.add_argument(
                 "--unmet", action="append", default=[], metavar="REASON",
@@ -261,7 +229,7 @@ def _arrivals(command: argparse.ArgumentParser) -> None:
     verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
     listing = verbs.add_parser("list", help="show the newest partitions, how far each has come, and in which run")
     listing.add_argument("model", metavar="MODEL")
-    listing.add_argument("--limit", type=_count, default=20, metavar="N", help="only the newest N (default 20)")
+    listing.add_argument("--limit", type=count, default=20, metavar="N", help="only the newest N (default 20)")
     _json(listing)
     again = verbs.add_parser("again", help="let a partition whose run failed wait for another run")
     again.add_argument("model", metavar="MODEL")
@@ -271,7 +239,7 @@ def _arrivals(command: argparse.ArgumentParser) -> None:
 
 def _reproduce(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", metavar="MODEL")
-    command.add_argument("version", type=_count, metavar="VERSION", help="the number of the version in MLflow")
+    command.add_argument("version", type=count, metavar="VERSION", help="the number of the version in MLflow")
     command.add_argument(
         "--environment", choices=("recorded", "current"), default="recorded",
         help="whose packages: those of the recorded lock, installed anew where they differ (default), or those of now",
@@ -281,8 +249,8 @@ def _reproduce(command: argparse.ArgumentParser) -> None:
 
 def _diff(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", metavar="MODEL")
-    command.add_argument("one", type=_count, metavar="V1")
-    command.add_argument("other", type=_count, metavar="V2")
+    command.add_argument("one", type=count, metavar="V1")
+    command.add_argument("other", type=count, metavar="V2")
     _json(command)
 
 
@@ -309,6 +277,10 @@ def _erase(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--reason", required=True, help="why, without naming anybody; it is written into the ledger")
     command.add_argument("--dry-run", action="store_true", help="only say what would go, and who learnt from it")
+    command.add_argument(
+        "--connection", metavar="CONN_ID",
+        help="take the key of the pseudonyms from this Airflow connection, as tasks do (default: from the environment)",
+    )  # fmt: skip
     _json(command)
 
 
