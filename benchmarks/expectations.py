@@ -148,9 +148,11 @@ def _by_suite(how: str, file: Path) -> Callable[[], Any]:
 
     def work() -> None:
         with tempfile.TemporaryDirectory(prefix="flightworthy-reports-") as reports:
-            result = GxSuites(reports=Path(reports)).validate(
+            suites = GxSuites(reports=Path(reports))
+            result = suites.validate(
                 Stored(file), said, engine=engine, model="wide", key="2026-01", now=datetime(2026, 1, 1, tzinfo=UTC)
             )
+            suites.publish(result, [])
         if not result.passed or result.checked != len(SUITE):
             raise RuntimeError(f"the suite did not pass: {result.objections}")
 

@@ -58,7 +58,9 @@ class Line:
         with self._timed("evaluate"):
             review = self._reviewed(dataset, trained)
         with self._timed("register"):
-            number = register(self.mlflow.registry(), trained, review.decision, intent="manual").version.version
+            number = register(
+                self.mlflow.registry(), trained, review.decision, intent="manual", worth=review.worth
+            ).version.version
         with self._timed("containerize"):
             build_context(self.hook, self.mlflow, self.spec, number)
         with self._timed("promote"):
@@ -79,7 +81,12 @@ class Line:
             )
         with self._timed("register"):
             version = register(
-                self.mlflow.registry(), trained, found.review.decision, intent="backfill", signer=self.hook.signer()
+                self.mlflow.registry(),
+                trained,
+                found.review.decision,
+                intent="backfill",
+                worth=found.review.worth,
+                signer=self.hook.signer(),
             ).version.version
             keep_point(self.hook, self.spec.model, version, point.pack())
         return str(version)

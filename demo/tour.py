@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from demo.chapters import CHAPTERS, NotAsExpected, Story
+from demo.chapters import CHAPTERS
 from demo.places import ROOT
 from demo.stack import Stack, describe
+from demo.story import NotAsExpected, Story
 from demo.traffic import Count
 
 HOME = ROOT / ".flightworthy" / "demo"

@@ -23,6 +23,10 @@ class S3:
     folder: Path
     url: str
 
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
     def put(self, path: str, content: bytes) -> None:
         """As somebody else would have uploaded it before."""
         file = self.folder / path
@@ -40,22 +44,20 @@ class S3:
 
 
 @contextmanager
-def running_s3(folder: Path) -> Iterator[S3]:
-    """Skips where there is no rclone."""
+def running_s3(folder: Path, *, secret: str = SECRET, port: int | None = None) -> Iterator[S3]:
+    """Over the buckets in ``folder``, at a free port unless one is named. Skips where there is no rclone."""
     rclone = Path(sys.executable).parent / "rclone"
     if not rclone.exists():
         pytest.skip(f"{rclone} is not there")
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = port or _free_port()
     served = folder / "buckets"
-    served.mkdir(parents=True)
-    with (folder / "log").open("wb") as log:
+    served.mkdir(parents=True, exist_ok=True)
+    with (folder / "log").open("ab") as log:
         # What a writer put into the folder is seen at once.
         server = subprocess.Popen(
             [
                 str(rclone), "serve", "s3", str(served), "--config", "/dev/null", "--addr", f"127.0.0.1:{port}",
-                "--auth-key", f"{KEY},{SECRET}", "--dir-cache-time", "0s", "--no-modtime=false",
+                "--auth-key", f"{KEY},{secret}", "--dir-cache-time", "0s", "--no-modtime=false",
             ],
             stdout=log, stderr=log,
         )  # fmt: skip
@@ -65,6 +67,12 @@ def running_s3(folder: Path) -> Iterator[S3]:
     finally:
         server.terminate()
         server.wait(10)
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:

@@ -28,7 +28,9 @@ with DAG(
     params={"partition": Param(None, type=["null", "string"], description="For a run by hand: which week.")},
     doc_md=__doc__,
 ):
-    landed = NewPartitionSensor(task_id="landed", uri=f"{LANDING}/{MODEL}/{{partition}}.csv")
+    landed = NewPartitionSensor(
+        task_id="landed", source={"uri": f"{LANDING}/{MODEL}/{{partition}}.csv", "partition": "%Y-%m-%d"}
+    )
     ingest = IngestOperator(task_id="ingest", model=MODEL)
     check = CheckExpectationsOperator(task_id="check_expectations", model=MODEL, dataset=ingest.output)
     train = TrainOperator(task_id="train", model=MODEL, dataset=check.output, trial={"C": 0.1, "max_iter": 200})

@@ -94,7 +94,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """One content of one partition, in the source of one model; ``digest`` is of its files' names, sizes and times."""
+    """One content of one partition, in the source of one model; ``digest`` is of its files' names, sizes and times.
+
+    Of a partition that shares its file with others it is of its rows.
+    """
 
     model: str
     key: str

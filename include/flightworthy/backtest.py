@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, Self
 
 from flightworthy.artifact import digest_of
-from flightworthy.evaluation import Estimate, Evaluation
+from flightworthy.evaluation import Estimate, Evaluation, estimates
 from flightworthy.ledger import Entry, standing_at
 from flightworthy.registry import ModelVersion
 from flightworthy.review import Contender, Review
@@ -65,7 +65,7 @@ class Measured:
         return cls(
             **{
                 **packed,
-                "metrics": _estimates(packed["metrics"]),
+                "metrics": estimates(packed["metrics"]),
                 "opponent": None if opponent is None else _other(opponent),
                 "baseline": baseline,
                 "objections": tuple(packed["objections"]),
@@ -150,8 +150,4 @@ def _beside(contender: Contender) -> Other:
 
 
 def _other(packed: Mapping[str, Any]) -> Other:
-    return Other(**{**packed, "metrics": _estimates(packed["metrics"])})
-
-
-def _estimates(packed: Mapping[str, Mapping[str, float]]) -> dict[str, Estimate]:
-    return {name: Estimate(**estimate) for name, estimate in packed.items()}
+    return Other(**{**packed, "metrics": estimates(packed["metrics"])})

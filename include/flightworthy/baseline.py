@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol, Self
 
-from flightworthy.evaluation import Scored
+from flightworthy.evaluation import Estimate, Scored, estimates
 from flightworthy.spec import Spec
 from flightworthy.training import Frames
 
-__all__ = ["Baseline", "Baselines"]
+__all__ = ["Baseline", "Baselines", "Worth"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +38,23 @@ class Baselines(Protocol):
         The same rows give the same predictions.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What a version was worth on the holdout before it was registered, and its baseline on the same rows."""
+
+    metrics: Mapping[str, Estimate]
+    baseline: str
+    """By its name: the feature, or that there was none."""
+    baseline_metrics: Mapping[str, Estimate]
+
+    def pack(self) -> dict[str, Any]:
+        """As JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def unpack(cls, packed: Mapping[str, Any]) -> Self:
+        """What ``pack`` made. Raises TypeError on a missing or unknown field."""
+        found = {name: estimates(packed[name]) for name in ("metrics", "baseline_metrics")}
+        return cls(**{**packed, **found})

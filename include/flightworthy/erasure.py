@@ -114,6 +114,11 @@ class Erasure:
     def found_anything(self) -> bool:
         return bool(self.removed or self.cleared)
 
+    @property
+    def is_of_nobody_known(self) -> bool:
+        """Neither now nor before was there anything of theirs."""
+        return not self.found_anything and not self.learnt.datasets
+
 
 class ErasableDatasets(Protocol):
     """Where partitions are kept."""
@@ -161,7 +166,15 @@ class Asked:
 
 
 def person_named(entity: str, keys: Keys | None, *, model: str) -> Person:
-    """Who is meant by an id, or by a pseudonym of it. Raises Refused without a key: what is written names nobody."""
+    """Who is meant by an id, or by a pseudonym of it. Raises Refused where that is empty, or no key is there.
+
+    What is written names nobody.
+    """
+    if not entity.strip():
+        raise Refused(
+            f"nobody was erased from {model}: the ID is empty, and names nobody. Give it as the source writes it.",
+            model=model,
+        )
     if keys is None:
         raise Refused(
             f"nobody was erased from {model}: list and ledger know people by pseudonyms, and there is no key to make "
@@ -254,6 +267,12 @@ def _evidence(erasure: Erasure, replaced: Iterable[Replaced]) -> dict[str, Any]:
 
 
 def _see_reason(asked: Asked, reason: str) -> None:
+    if not reason.strip():
+        raise Refused(
+            "nobody was erased: a reason is needed, such as the number under which you keep the request; whoever reads "
+            "the ledger later asks for it.",
+            model=asked.model,
+        )
     if masked(reason) != reason:
         raise Refused(
             "nobody was erased: the reason holds what looks like a password, a token or a key, and the ledger keeps it "

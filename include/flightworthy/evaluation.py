@@ -20,6 +20,7 @@ __all__ = [
     "Scored",
     "SliceEvaluation",
     "check",
+    "estimates",
     "evaluate",
     "is_evidence",
     "percentile",
@@ -108,10 +109,10 @@ class Evaluation:
         return cls(
             rows=packed["rows"],
             positives=packed["positives"],
-            metrics=_estimates(packed["metrics"]),
+            metrics=estimates(packed["metrics"]),
             slices={
                 name: {
-                    value: SliceEvaluation(**{**found, "metrics": _estimates(found["metrics"])})
+                    value: SliceEvaluation(**{**found, "metrics": estimates(found["metrics"])})
                     for value, found in values.items()
                 }
                 for name, values in packed["slices"].items()
@@ -231,5 +232,6 @@ def _calibration(scored: Scored) -> tuple[Calibration, ...]:
     )
 
 
-def _estimates(packed: Mapping[str, Mapping[str, float]]) -> dict[str, Estimate]:
+def estimates(packed: Mapping[str, Mapping[str, float]]) -> dict[str, Estimate]:
+    """Each metric's estimate again, of what ``asdict`` made."""
     return {name: Estimate(**estimate) for name, estimate in packed.items()}

@@ -35,7 +35,10 @@ class KnownSince:
     def instant_of(self, text: str) -> datetime:
         """Read one such time. Raises ValueError."""
         read = datetime.fromisoformat(text) if self.written is None else datetime.strptime(text, self.written)  # noqa: DTZ007 - a format may or may not hold %z
-        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+        try:
+            return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError(f"{text!r} is in no year of UTC that there is") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,10 +57,17 @@ class SourceFile:
     uri: str
     size: int
     modified_at: datetime
+    digest: str | None = None
+    """Of the partition's rows, where somebody has read them: of many partitions in one file not all change with it."""
 
     @property
     def fingerprint(self) -> str:
-        """Changes whenever the file was written again; says nothing about whether its content changed."""
+        """Changes whenever the file was written again, or where there is a digest its rows are other ones.
+
+        Without a digest it says nothing about whether the content changed.
+        """
+        if self.digest is not None:
+            return self.digest
         return f"{self.size}@{self.modified_at.astimezone(UTC).isoformat()}"
 
 
@@ -77,7 +84,7 @@ class Arrivals:
     unsettled: tuple[str, ...]
     """Not whole yet, or newer than one that is still being written; the next look decides."""
     known: Mapping[str, str]
-    """What to remember for the next look: key to the digest of its files' names, sizes and times."""
+    """What to remember for the next look: key to the digest of its files' names, sizes and times, or of its rows."""
 
 
 IsWhole = Callable[[str, Sequence[SourceFile]], bool]

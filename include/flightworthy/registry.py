@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
-from flightworthy.artifact import digest_of
+from flightworthy.artifact import canonical, digest_of
+from flightworthy.baseline import Worth
 from flightworthy.gates import Decision
 from flightworthy.signing import SIGNATURE, Signer
 from flightworthy.training import TrainingRun
@@ -108,16 +109,22 @@ class Registry(Protocol):
 
 
 def register(
-    registry: Registry, run: TrainingRun, decision: Decision, *, intent: str, signer: Signer | None = None
+    registry: Registry,
+    run: TrainingRun,
+    decision: Decision,
+    *,
+    intent: str,
+    worth: Worth | None = None,
+    signer: Signer | None = None,
 ) -> Registration:
-    """Register a training run with its lineage; idempotent by content key.
+    """Register a training run with its lineage and, where it was measured, its ``worth``; idempotent by content key.
 
     ``intent`` is why it is registered now; the run itself may have been found, and trained for another reason.
 
     A version that was approved becomes ``challenger``, unless this is a backfill. Registering a refused run is
     allowed, since a backfill records what it finds; it gets no alias. With a ``signer`` its artifact is signed.
     """
-    version, is_new = registry.create_once(run, lineage_tags(run, decision))
+    version, is_new = registry.create_once(run, lineage_tags(run, decision, worth))
     if signer is not None:
         # Before the alias: a challenger is signed from its first moment.
         _sign_once(registry, version, signer)
@@ -136,8 +143,8 @@ def _sign_once(registry: Registry, version: ModelVersion, signer: Signer) -> Non
             registry.attach(version, SIGNATURE, signer.sign(artifact))
 
 
-def lineage_tags(run: TrainingRun, decision: Decision) -> dict[str, str]:
-    """What a version tells about where it comes from. Values that are empty are left out."""
+def lineage_tags(run: TrainingRun, decision: Decision, worth: Worth | None = None) -> dict[str, str]:
+    """What a version tells about where it comes from and what it is worth. Values that are empty are left out."""
     lineage = run.lineage
     tags = {
         "key": run.key,
@@ -156,5 +163,6 @@ def lineage_tags(run: TrainingRun, decision: Decision) -> dict[str, str]:
         "airflow_run_id": lineage.airflow_run_id,
         "decision": "approved" if decision.approved else "refused",
         "objections": "; ".join(str(objection) for objection in decision.objections),
+        "worth": "" if worth is None else canonical(worth.pack()).decode(),
     }
     return {name: value for name, value in tags.items() if value}

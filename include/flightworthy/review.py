@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from flightworthy.baseline import Baselines
+from flightworthy.baseline import Baselines, Worth
 from flightworthy.comparison import Comparison, compare
-from flightworthy.evaluation import Evaluation, Method, Metrics, Scored, evaluate
+from flightworthy.evaluation import Estimate, Evaluation, Method, Metrics, Scored, evaluate
 from flightworthy.gates import Decision, decide
 from flightworthy.spec import Spec
 from flightworthy.training import Artifacts, Frames
@@ -52,6 +53,15 @@ class Review:
     challenger: Evaluation
     opponent: Contender | None
     baseline: Contender
+
+    @property
+    def worth(self) -> Worth:
+        """What stays with the version, and stands on its model card."""
+        return Worth(
+            metrics=_certain(self.challenger),
+            baseline=self.baseline.name,
+            baseline_metrics=_certain(self.baseline.evaluation),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,3 +120,8 @@ def _contender(kind: Kind, name: str, ours: Scored, theirs: Scored, method: Meth
         evaluation=evaluate(theirs, method),
         comparison=compare(whole, theirs, method),
     )
+
+
+def _certain(found: Evaluation) -> dict[str, Estimate]:
+    """The metrics that have an interval: one that some resample leaves undefined is no figure to stand for itself."""
+    return {name: each for name, each in found.metrics.items() if math.isfinite(each.high - each.low)}

@@ -185,7 +185,7 @@ def rollback_form() -> ParamsDict:
 
 def _schedule(spec: Spec) -> AssetOrTimeSchedule:
     wakes: Any = drift_asset(spec.model)
-    if spec.source.is_watched:
+    if spec.source.watched:
         wakes = wakes | new_partition_asset(spec.model)
     return AssetOrTimeSchedule(timetable=CronDataIntervalTimetable(spec.schedule.cron, timezone="UTC"), assets=wakes)
 

@@ -39,6 +39,8 @@ class EvaluationReference:
     decision: Mapping[str, Any]
     metrics: Mapping[str, float]
     champion_metrics: Mapping[str, float] | None
+    worth: Mapping[str, Any]
+    """What stays with the version (packed): its metrics with their intervals, and the baseline's."""
     report: str
     backtest: Mapping[str, Any] | None
     """What a backfill keeps of it (packed); None in any other run."""

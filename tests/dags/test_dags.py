@@ -146,10 +146,14 @@ def wakes(dag: DAG) -> set[str]:
     return found
 
 
-def test_new_data_wakes_a_model_whose_partitions_arrive_and_drift_wakes_any(dags: dict[str, DAG]) -> None:
-    """The claims come in one file that does not grow, so nobody watches for them."""
+def test_new_data_wakes_a_model_and_so_does_drift(tmp_path: Path, dags: dict[str, DAG]) -> None:
+    """Also one whose partitions are all in one file; a source that is not to be watched is left alone."""
     assert wakes(dags["diagnosis.deploy"]) == {"diagnosis.new_partition", "diagnosis.drift"}
-    assert wakes(dags["claims.deploy"]) == {"claims.drift"}
+    assert wakes(dags["claims.deploy"]) == {"claims.new_partition", "claims.drift"}
+    shutil.copytree(ROOT / "include" / "models" / "diagnosis", tmp_path / "diagnosis")
+    file = tmp_path / "diagnosis" / "model.yaml"
+    file.write_text(file.read_text().replace("source:\n", "source:\n  watched: false\n"))
+    assert wakes(parsed(FLIGHTWORTHY_MODELS=str(tmp_path)).dags["diagnosis.deploy"]) == {"diagnosis.drift"}
 
 
 def test_the_forms_are_typed_and_a_rollback_asks_for_its_reason(dags: dict[str, DAG]) -> None:

@@ -154,6 +154,8 @@ def test_messages_that_the_runbook_quotes_are_what_the_code_says() -> None:
     quoted = [
         "waits in quarantine with this very content since",
         "was refused and nothing was changed:",
+        "there is no connection",
+        "no answer within",
         "did not answer, after retries:",
         "does not let this connection in",
         "is left to go to",

@@ -106,6 +106,8 @@ def test_what_comes_late_or_revised_within_the_window_wakes_where_the_spec_says_
     found = arrived(look, model="churn", first="", at=NOW, retrained_window=2)
 
     assert [each.kind for each in found] == [Kind.REVISED, Kind.LATE, Kind.CORRECTED, Kind.CORRECTED]
+    found = arrived(look, model="churn", first=MONDAY, at=NOW, retrained_window=2)
+    assert [each.kind for each in found] == [Kind.REVISED, Kind.LATE, Kind.LATE, Kind.CORRECTED]
 
 
 def test_a_run_gets_what_waits_whatever_its_event_named() -> None:

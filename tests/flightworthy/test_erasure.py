@@ -215,6 +215,10 @@ def test_without_a_key_or_with_a_reason_that_names_them_nobody_is_erased(tmp_pat
         forget(where, "patient-7", reason="patient-7 wrote to us")
     with pytest.raises(Refused, match="password"):
         forget(where, "patient-7", reason="password=hunter2345")
+    with pytest.raises(Refused, match="a reason is needed"):
+        forget(where, "patient-7", reason=" ")
+    with pytest.raises(Refused, match="the ID is empty"):
+        forget(where, " ")
     assert stored(where).current(MODEL)["2026-01"].rows == 1
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -220,14 +219,15 @@ class Prepared:
 
     answers: dict[str, SuiteResult] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
-    shown: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    shown: list[SuiteResult] = field(default_factory=list)
 
     def validate(self, rows, expectations, *, engine, model, key, now):
         self.asked.append(key)
         return self.answers.get(key, result(key=key))
 
-    def show(self, result, compared):
-        self.shown.append((result.key, dict(compared)))
+    def publish(self, result, actions):
+        self.shown.append(result)
+        return result
 
 
 @pytest.fixture
@@ -263,6 +263,28 @@ def test_a_partition_is_checked_once(check, store):
     assert validator.asked == ["a", "b"]
     assert [each.key for each in checked.version.partitions] == ["a", "b"]
     assert check(validator).result is None
+
+
+@pytest.mark.parametrize("answer", ["passes", "refuses"])
+def test_a_check_that_died_while_it_was_published_is_done_again(check, store, answer):
+    """Word goes out before the verdict is written: it may be told twice, and is never kept back."""
+
+    class Killed(BaseException):
+        pass
+
+    class Dying(Prepared):
+        def publish(self, result, actions):
+            super().publish(result, actions)
+            raise Killed
+
+    answers = {} if answer == "passes" else {"a": result(failed(), key="a")}
+    with pytest.raises(Killed):
+        check(Dying(answers), a=[0, 1])
+    assert store.quarantined("diagnosis") == []
+    again = Prepared(answers)
+    checked = check(again)
+    assert [each.key for each in again.shown] == ["a"]
+    assert bool(checked.objections) is (answer == "refuses")
 
 
 def test_a_refused_partition_is_quarantined_and_ends_its_run(check, store):

@@ -13,6 +13,8 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from flightworthy.artifact import canonical, seal
+from flightworthy.baseline import Worth
+from flightworthy.evaluation import Estimate
 from flightworthy.image import (
     Byproduct,
     Facts,
@@ -44,6 +46,11 @@ FACTS = Facts(
     params={"C": "1.0"},
     seed="7",
     metrics={"roc_auc": 0.9, "log_loss": 0.25},
+    worth=Worth(
+        metrics={"roc_auc": Estimate(value=0.88, low=0.85, high=0.91)},
+        baseline="amount alone",
+        baseline_metrics={"roc_auc": Estimate(value=0.71, low=0.66, high=0.75)},
+    ),
     code_digest="b" * 64,
     config_digest="f" * 64,
     intent="new_data",
@@ -77,7 +84,8 @@ def test_the_bill_of_materials_is_valid_and_names_the_model_with_its_card() -> N
     card = model["modelCard"]
     assert card["modelParameters"]["datasets"] == [{"ref": data["bom-ref"]}]
     assert data["hashes"] == [{"alg": "SHA-256", "content": "d" * 64}]
-    assert {found["type"]: found["value"] for found in card["quantitativeAnalysis"]["performanceMetrics"]} == {
+    measured = card["quantitativeAnalysis"]["performanceMetrics"]
+    assert {found["type"]: found["value"] for found in measured if found["slice"] == "validation"} == {
         "roc_auc": "0.9",
         "log_loss": "0.25",
     }
@@ -91,10 +99,26 @@ def test_the_bill_of_materials_is_valid_and_names_the_model_with_its_card() -> N
     ]
 
 
+def test_the_card_shows_what_the_model_adds_to_one_feature() -> None:
+    """Both on the holdout and with their intervals; of the baseline also which feature it is."""
+    (model, *_) = bill_of_materials(FACTS, WHEELS)["components"]
+    measured = model["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]
+    assert [found for found in measured if found["slice"] == "holdout"] == [
+        {
+            "type": "roc_auc", "value": "0.88", "slice": "holdout",
+            "confidenceInterval": {"lowerBound": "0.85", "upperBound": "0.91"},
+        },
+        {
+            "type": "roc_auc of the baseline: amount alone", "value": "0.71", "slice": "holdout",
+            "confidenceInterval": {"lowerBound": "0.66", "upperBound": "0.75"},
+        },
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "facts",
     [
-        replace(FACTS, metrics={}, params={}, description="", seed="", code_digest="", config_digest=""),
+        replace(FACTS, metrics={}, worth=None, params={}, description="", seed="", code_digest="", config_digest=""),
         replace(FACTS, origin=replace(ORIGIN, dataset_digest="", code_commit="", lock_digest="")),
     ],
     ids=["run deleted", "nothing on record"],

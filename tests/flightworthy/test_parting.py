@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 from datetime import timedelta
@@ -16,6 +17,7 @@ from flightworthy.adapters.dataset_files import DatasetFiles
 from flightworthy.adapters.dataset_files.content import digest_of
 from flightworthy.adapters.dataset_files.parting import Joined, Only, Without
 from flightworthy.errors import ArtifactRefused, PartitionRefused
+from flightworthy.expectations import Checked, Expectation
 from flightworthy.quarantine import Discard, Quarantined, RefusedRows
 from tests.flightworthy.dying import dying_at, tree
 from tests.flightworthy.parted import MODEL, NOW, House, rows_of, suite_of
@@ -50,6 +52,46 @@ def test_refused_rows_wait_with_their_reasons_and_the_rest_goes_on(house: House)
         {"place": 2, "reasons": ["age: values to be between (max_value 100)"]},
         {"place": 4, "reasons": ["age: values to not be null"]},
     ]
+
+
+def _page(house: House, checked: Checked) -> str:
+    (result,) = checked.results
+    assert result.docs is not None
+    return (house.folder / "reports" / result.docs).read_text(encoding="utf-8")
+
+
+def test_the_page_is_of_what_went_on_and_names_what_waits(house: House) -> None:
+    """Also where the task died between the two and is run again."""
+    house.source.tables[KEY] = rows_of(*AGES)
+    taken = house.ingest(KEY)
+    checked = house.check(taken)
+    (held,) = checked.parted
+    told = _page(house, checked)
+    assert "Rows set aside: this page is of the rest" in told
+    assert html.escape(held.reason) in told
+
+    next((house.folder / "datasets").rglob("passed.json")).unlink()
+    again = house.check(taken)
+    assert again.parted == ()
+    assert html.escape(held.reason) in _page(house, again)
+
+
+def test_the_page_is_of_the_whole_where_the_rest_fails_too(house: House) -> None:
+    """It shows the rows that were refused, not what is left without them."""
+    house.source.tables[KEY] = rows_of(*AGES)
+    oldest = Expectation(
+        type="expect_column_max_to_be_between", kwargs={"column": "age", "max_value": 40}, severity="critical",
+        meta={}, line=2,
+    )  # fmt: skip
+    suite = suite_of(expectations=(*suite_of().expectations, oldest))
+    checked = house.line(KEY, suite)
+    (result,) = checked.results
+    assert result.parting is not None
+    assert "it fails too" in result.parting
+    told = _page(house, checked)
+    assert "No row was set aside" in told
+    assert html.escape(result.parting) in told
+    assert "130" in told
 
 
 def test_rows_in_are_rows_out_and_rows_quarantined(house: House) -> None:

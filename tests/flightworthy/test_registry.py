@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from flightworthy.baseline import Worth
 from flightworthy.errors import ArtifactRefused
+from flightworthy.evaluation import Estimate
 from flightworthy.gates import Decision, Objection
 from flightworthy.registry import ModelVersion, lineage_tags, register
 from flightworthy.signing import SIGNATURE
@@ -77,6 +80,20 @@ def test_a_version_tells_where_it_comes_from(tmp_path: Path) -> None:
     assert tags["decision"] == "approved"
     assert "code_commit" not in tags
     assert "objections" not in tags
+
+
+def test_a_version_tells_what_it_was_worth_and_what_one_feature_was(tmp_path: Path) -> None:
+    """As it was when it was first registered: the same content is worth the same."""
+    registry, run = MemoryRegistry(), make_run(tmp_path)
+    worth = Worth(
+        metrics={"roc_auc": Estimate(value=0.88, low=0.85, high=0.91)},
+        baseline="price alone",
+        baseline_metrics={"roc_auc": Estimate(value=0.71, low=0.66, high=0.75)},
+    )
+    version = register(registry, run, APPROVED, intent="schedule", worth=worth).version
+    assert Worth.unpack(json.loads(version.tags["worth"])) == worth
+    assert register(registry, run, APPROVED, intent="schedule").version.tags == version.tags
+    assert "worth" not in lineage_tags(run, APPROVED)
 
 
 def test_a_version_survives_the_way_between_processes(tmp_path: Path) -> None:

@@ -298,6 +298,13 @@ def test_12_the_target_is_not_a_feature_and_neither_is_the_entity(refused: Refus
     )
 
 
+def test_12_names_that_differ_only_in_case_are_refused(refused: Refused) -> None:
+    """No partition with such columns is ever read; here they still have a line."""
+    told = refused(changed("features:\n", "features:\n  LEFT: boolean\n  Age: integer\n"))
+    assert "model.yaml:6: features.LEFT=boolean: differs from left only in case: databases take one for the" in told
+    assert "differs from Age only in case" in told
+
+
 def test_12_when_a_row_became_known_is_no_feature(refused: Refused) -> None:
     """A model that may look at it would learn from when somebody answered."""
     told = refused(changed("source:\n", "source:\n  known_since: {columns: [age]}\n"))
@@ -334,6 +341,15 @@ def test_a_database_that_is_half_a_file_is_refused(refused: Refused, before: str
     begin, end = GOOD.index("source:"), GOOD.index("schedule:")
     text = f"{GOOD[:begin]}source: {SQL.replace(before, after)}\n{GOOD[end:]}"
     assert told in refused(text)
+
+
+def test_the_marker_of_one_file_of_all_partitions_is_one_for_all(refused: Refused) -> None:
+    """There is no partition to name it after."""
+    begin, end = GOOD.index("source:"), GOOD.index("schedule:")
+    source = "{uri: x.csv, partition: '%Y-%m-%d', event_time: {columns: [day], format: '%Y-%m-%d'}, complete: COMPLETE}"
+    text = f"{GOOD[:begin]}source: {source}\n{GOOD[end:]}"
+    told = refused(text.replace("COMPLETE", "{marker: '{partition}.done'}"))
+    assert "'{partition}.done' must not contain {partition}, since one file holds all partitions" in told
 
 
 @pytest.mark.parametrize(

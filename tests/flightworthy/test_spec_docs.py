@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -13,8 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from flightworthy.cli.answers import Exit
-from flightworthy.cli.main import COMMANDS
-from flightworthy.expectations import EXPECTATIONS
+from flightworthy.cli.main import COMMANDS, parser
+from flightworthy.expectations import ACTIONS, EXPECTATIONS
 from flightworthy.spec import METRICS, Spec
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -98,7 +99,30 @@ def test_every_metric_and_every_expectation_is_named() -> None:
     assert [name for name in (*METRICS, *EXPECTATIONS) if f"`{name}`" not in REFERENCE] == []
 
 
+def test_every_action_and_every_argument_of_it_is_named() -> None:
+    """In its own row, in bold where it is a secret."""
+    rows = {name: row for row in REFERENCE.splitlines() for name in ACTIONS if row.startswith(f"| `{name}`")}
+    marks = {True: "**`{}`**", False: "`{}`"}
+    missing = [
+        (action, name)
+        for action, arguments in ACTIONS.items()
+        for name, argument in arguments.items()
+        if marks[argument.is_secret].format(name) not in rows[action]
+    ]
+    assert missing == []
+
+
 def test_every_command_and_exit_code_is_documented() -> None:
     """In the page about the command line."""
     assert [name for name in COMMANDS if f"`flightworthy {name}" not in COMMAND_LINE] == []
     assert [code for code in Exit if f"| {code.value} | {code.name.lower()}" not in COMMAND_LINE] == []
+
+
+def test_every_command_of_the_readme_is_understood() -> None:
+    """As it is written there, but for its explanation."""
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^flightworthy (.+?)  +\S", readme, re.MULTILINE)
+    assert len(listed) > 10
+    for words in listed:
+        asked = shlex.split(words)
+        parser(asked).parse_args(asked)

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from flightworthy.adapters.dataset_files import DatasetFiles
+from flightworthy.baseline import Worth
+from flightworthy.evaluation import Estimate
 from flightworthy.gates import Decision
 from flightworthy.release import Cause, Release, draft, outcome, promoted, withdrawn
 from flightworthy.testing import MemoryArrivals, MemoryRegistry, MemoryReleases, MemoryRuns
@@ -29,6 +31,9 @@ from flightworthy_airflow.operators.register import RegisterOperator
 from flightworthy_airflow.operators.train import TrainOperator
 from flightworthy_airflow.references import EvaluationReference, pack
 from tests.training_material import TRAIN, make_frame
+
+if TYPE_CHECKING:
+    from tests.flightworthy_airflow.yards import Yard
 
 ROOT = Path(__file__).parents[2]
 MODEL = "shop"
@@ -52,6 +57,11 @@ SUITE: dict[str, Any] = {
     "rows": {"minimum": 20, "maximum": 1000},
     "expectations": [{"type": "expect_column_values_to_be_unique", "kwargs": {"column": "customer"}}],
 }
+WORTH = Worth(
+    metrics={"roc_auc": Estimate(value=0.8, low=0.7, high=0.9)},
+    baseline="age alone",
+    baseline_metrics={"roc_auc": Estimate(value=0.7, low=0.6, high=0.8)},
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,6 +133,7 @@ class Line:
             decision=approved.pack(),
             metrics={},
             champion_metrics=None,
+            worth=WORTH.pack(),
             report="",
             backtest=None,
             intent=dataset["intent"],
@@ -186,6 +197,21 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
     monkeypatch.setattr(MlflowHook, "runs", lambda _: built.runs)
     monkeypatch.setattr(MlflowHook, "registry", lambda _: built.registry)
     monkeypatch.setattr(MlflowHook, "presence", lambda _: Presence(built.registry))
+    return built
+
+
+@pytest.fixture
+def yard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Yard:
+    """Airflow's word on its runs is the one thing that is not real here; tests/stack has the real one."""
+    from flightworthy_airflow.hooks import airflow_runs
+    from tests.flightworthy_airflow.yards import Yard
+
+    built, now = Yard(root=tmp_path), FlightworthyHook.now
+    monkeypatch.setattr(FlightworthyHook, "now", staticmethod(lambda: now() + built.later))
+    monkeypatch.setattr(airflow_runs, "is_busy", lambda dag_id: dag_id in built.busy)
+    monkeypatch.setattr(FlightworthyHook, "arrivals", lambda _: built.store)
+    extra = {"home": str(tmp_path), "models": str(tmp_path / "models")}
+    monkeypatch.setenv("AIRFLOW_CONN_FLIGHTWORTHY_DEFAULT", json.dumps({"conn_type": "generic", "extra": extra}))
     return built
 
 

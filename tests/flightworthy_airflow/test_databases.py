@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from flightworthy.adapters.partition_files import progress, sql_source
 from flightworthy.spec import Source
 from flightworthy_airflow.hooks.databases import database_of
 from flightworthy_airflow.hooks.sources import listing
@@ -25,8 +26,9 @@ def source() -> Source:
     return Source.model_validate(SOURCE)
 
 
-def test_the_line_takes_a_week_out_of_a_database_as_of_its_end(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checked, and trained on, like any file; a week that is not there is skipped."""
+@pytest.fixture
+def customers(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three hundred of Monday's in a database, sixty of whom answered later."""
     file = line.home / "warehouse.db"
     line.home.mkdir(parents=True, exist_ok=True)
     frame = make_frame(300, seed=5)[["customer", "age", "income", "bought"]]
@@ -37,6 +39,9 @@ def test_the_line_takes_a_week_out_of_a_database_as_of_its_end(line: Line, monke
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(file)}))
     line.say(source=SOURCE)
 
+
+def test_the_line_takes_a_week_out_of_a_database_as_of_its_end(line: Line, customers: None) -> None:
+    """Checked, and trained on, like any file; a week that is not there is skipped."""
     run = run_of("scheduled", at=MONDAY)
     checked = line.check(run, line.ingest(run))
 
@@ -45,6 +50,21 @@ def test_the_line_takes_a_week_out_of_a_database_as_of_its_end(line: Line, monke
     with pytest.raises(AirflowSkipException, match=NEXT_MONDAY):
         line.ingest(run_of("scheduled", at=NEXT_MONDAY))
     assert [(each.key, each.size) for each in listing(source())] == [(MONDAY, 300)]
+
+
+def test_a_long_reading_of_a_table_writes_its_progress_into_the_tasks_log(
+    line: Line, customers: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As that of a file does. SQLite's types are told by their values, so that the rows are read twice."""
+    monkeypatch.setattr(progress, "_PAUSE", 0.0)
+    monkeypatch.setattr(sql_source, "BATCH", 150)
+
+    line.ingest(run_of("scheduled", at=MONDAY))
+
+    told = [line.partition(" reading ")[2] for line in capsys.readouterr().out.splitlines() if " reading " in line]
+    assert [each.partition(" rows_per_second=")[0] for each in told] == [
+        f"warehouse:customers {MONDAY} rows=150 share=50%", f"warehouse:customers {MONDAY} rows=300 share=100%",
+    ] * 2  # fmt: skip
 
 
 def test_a_connection_that_is_not_there_is_named(line: Line) -> None:

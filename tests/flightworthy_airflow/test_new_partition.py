@@ -9,95 +9,22 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from flightworthy.arrival import Kind, Outcome, RunName, Stage
+from flightworthy.arrival import Kind, Outcome, Stage
 from flightworthy.errors import Unavailable
 from flightworthy.partition import SourceFile
 from flightworthy.testing import MemoryArrivals
-from flightworthy_airflow.hooks import airflow_runs
-from flightworthy_airflow.hooks import arrivals as watching
-from flightworthy_airflow.hooks.arrivals import Watch
-from flightworthy_airflow.hooks.flightworthy import FlightworthyHook, Places
+from flightworthy_airflow.hooks import airflow_runs, looking
+from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.triggers import new_partition
 from flightworthy_airflow.triggers.new_partition import NewPartitionTrigger
-from flightworthy_airflow.triggers.partition_landed import PartitionLandedTrigger
-from tests.flightworthy_airflow.conftest import SPEC
+from tests.flightworthy_airflow.yards import Yard
 
 MONDAY, NEXT_MONDAY, THIRD = "2026-01-05", "2026-01-12", "2026-01-19"
-
-
-@dataclass(slots=True, kw_only=True)
-class Yard:
-    """Models whose sources are folders, one place where their arrivals are kept, and a clock that can be put on."""
-
-    root: Path
-    store: MemoryArrivals = field(default_factory=MemoryArrivals)
-    later: timedelta = timedelta()
-    busy: set[str] = field(default_factory=set)
-
-    def model(self, name: str = "churn", *, revisions: str = "ignore", **source: Any) -> None:
-        said = {
-            **SPEC,
-            "model": name,
-            "dataset": {"revisions": revisions},
-            "schedule": {**SPEC["schedule"], "new_data": source.pop("new_data", "each")},
-        }
-        said["source"] = {"uri": f"{self.root}/{name}/{{partition}}.csv", "partition": "%Y-%m-%d", **source}
-        folder = self.root / "models" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.yaml").write_text(yaml.safe_dump(said))
-
-    def land(self, key: str, text: str = "a\n1\n", *, model: str = "churn", name: str = "{}.csv") -> Path:
-        file = self.root / model / name.format(key)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        return file
-
-    def watch(self) -> Watch:
-        hook = FlightworthyHook(places=Places(home=self.root, database="sqlite://", models=self.root / "models"))
-        return Watch(hook=hook, _store=self.store)  # type: ignore[arg-type]
-
-    def looked(self, watch: Watch | None = None, *, times: int = 2) -> Watch:
-        """A watch that has looked into all sources so often."""
-        watch = watch or self.watch()
-        for _ in range(times):
-            for model in watch.models():
-                watch.look(model)
-        return watch
-
-    def due(self, watch: Watch) -> list[str]:
-        """What is announced now; noted as announced, too."""
-        found = watch.due()
-        for each in found:
-            self.store.announced(each, at=watch.hook.now())
-        return [each.partition for each in found]
-
-    def take(self, number: int = 1, *, model: str = "churn") -> list[str]:
-        run = RunName(dag_id=f"{model}.deploy", run_id=f"run {number}")
-        return [each.key for each in self.store.take(model, run, new_data="each", at=FlightworthyHook.now())]
-
-    def stages(self, model: str = "churn") -> dict[str, Stage]:
-        return {each.key: each.stage for each in self.store.of(model)}
-
-
-@pytest.fixture
-def yard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Yard:
-    """Airflow's word on its runs is the one thing that is not real here; tests/stack has the real one."""
-    built, now = Yard(root=tmp_path), FlightworthyHook.now
-    monkeypatch.setattr(FlightworthyHook, "now", staticmethod(lambda: now() + built.later))
-    monkeypatch.setattr(airflow_runs, "is_busy", lambda dag_id: dag_id in built.busy)
-    monkeypatch.setattr(FlightworthyHook, "arrivals", lambda _: built.store)
-    extra = {"home": str(tmp_path), "models": str(tmp_path / "models")}
-    monkeypatch.setenv("AIRFLOW_CONN_FLIGHTWORTHY_DEFAULT", json.dumps({"conn_type": "generic", "extra": extra}))
-    return built
 
 
 # -- what a look finds -------------------------------------------------------------------------------------------------
@@ -382,7 +309,7 @@ def test_one_stream_serves_the_triggers_of_all_models(yard: Yard, monkeypatch: p
 
 def test_a_store_that_breaks_or_hangs_keeps_no_other_model_waiting(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither an error of any kind nor an answer that never comes."""
-    real, end = watching.listing, threading.Event()
+    real, end = looking.listing, threading.Event()
 
     def listing(source: Any) -> tuple[SourceFile, ...]:
         if "broken" in source.uri:
@@ -393,7 +320,7 @@ def test_a_store_that_breaks_or_hangs_keeps_no_other_model_waiting(yard: Yard, m
             end.wait(20)
         return real(source)
 
-    monkeypatch.setattr(watching, "listing", listing)
+    monkeypatch.setattr(looking, "listing", listing)
     models = ("broken", "away", "hanging", "churn")
     for model in models:
         yard.model(model)
@@ -409,7 +336,7 @@ def test_a_source_that_takes_long_to_list_is_looked_into_more_rarely(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A store with a million files is not listed without a pause; the others are looked into as often as before."""
-    real, looks = watching.listing, Counter[str]()
+    real, looks = looking.listing, Counter[str]()
 
     def listing(source: Any) -> tuple[SourceFile, ...]:
         name = source.uri.split("/")[-2]
@@ -417,7 +344,7 @@ def test_a_source_that_takes_long_to_list_is_looked_into_more_rarely(
         time.sleep(0.2 if name == "large" else 0.0)
         return real(source)
 
-    monkeypatch.setattr(watching, "listing", listing)
+    monkeypatch.setattr(looking, "listing", listing)
     for model in ("large", "small"):
         yard.model(model)
 
@@ -475,42 +402,3 @@ def test_the_trigger_comes_back_from_what_airflow_stores_of_it() -> None:
 
     assert path.endswith("NewPartitionTrigger")
     assert NewPartitionTrigger(**arguments).serialize() == (path, arguments)
-
-
-def first_of(trigger: PartitionLandedTrigger) -> list[Any]:
-    async def first() -> list[Any]:
-        async with asyncio.timeout(5):
-            return [event.payload async for event in trigger.run()]
-
-    return asyncio.run(first())
-
-
-def test_the_sensor_is_told_when_its_own_partition_has_settled(tmp_path: Path) -> None:
-    """Others do not concern it."""
-    for key in (MONDAY, NEXT_MONDAY):
-        (tmp_path / f"{key}.csv").write_text("a\n1\n")
-    trigger = PartitionLandedTrigger(
-        uri=f"{tmp_path}/{{partition}}.csv", partition_format="%Y-%m-%d", partition=MONDAY, poke_interval=0.02
-    )
-
-    assert first_of(trigger) == [MONDAY]
-    assert PartitionLandedTrigger(**trigger.serialize()[1]).serialize() == trigger.serialize()
-
-
-def test_the_sensor_waits_for_a_marker_where_it_is_told_of_one(tmp_path: Path) -> None:
-    """As the watcher does."""
-    (tmp_path / f"{MONDAY}.csv").write_text("a\n1\n")
-    trigger = PartitionLandedTrigger(
-        uri=f"{tmp_path}/{{partition}}.csv", partition_format="%Y-%m-%d", partition=MONDAY,
-        complete={"marker": "{partition}.done"}, poke_interval=0.02,
-    )  # fmt: skip
-
-    async def waited() -> list[Any]:
-        events: AsyncIterator[Any] = trigger.run()
-        first = asyncio.ensure_future(anext(events))
-        done, _ = await asyncio.wait([first], timeout=0.3)
-        assert not done
-        (tmp_path / f"{MONDAY}.done").write_text("")
-        return [(await asyncio.wait_for(first, 5)).payload]
-
-    assert asyncio.run(waited()) == [MONDAY]

@@ -90,7 +90,7 @@ def test_a_long_reading_writes_its_progress_into_the_tasks_log(
     line: Line, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Rows, share and rate, now and then; here without a pause between."""
-    monkeypatch.setattr("flightworthy.adapters.partition_files._PAUSE", 0.0)
+    monkeypatch.setattr("flightworthy.adapters.partition_files.progress._PAUSE", 0.0)
     line.land()
 
     line.ingest(by_hand())

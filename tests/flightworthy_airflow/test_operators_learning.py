@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -78,6 +79,8 @@ def test_the_best_trial_is_chosen_measured_and_reported(line: Line) -> None:
     assert evaluation["metrics"]["roc_auc"] >= 0.6
     assert evaluation["champion_metrics"] is None
     assert evaluation["decision"]["objections"] == []
+    assert evaluation["worth"]["baseline"] == "age alone"
+    assert evaluation["worth"]["metrics"]["roc_auc"]["low"] <= evaluation["metrics"]["roc_auc"]
     assert evaluate.report_path == evaluation["report"]
     assert "roc_auc" in (line.home / "reports" / evaluation["report"]).read_text()
 
@@ -121,6 +124,16 @@ def test_a_backfill_keeps_what_its_version_was_worth(line: Line) -> None:
     assert point.measured.baseline.name == "age alone"
     assert register.report_path == f"{MODEL}/backtest.html"
     assert "roc_auc over time" in (line.home / "reports" / MODEL / "backtest.html").read_text()
+
+
+def test_a_version_keeps_what_it_was_worth(line: Line) -> None:
+    """Its metrics and the baseline's, each with its interval, for the model card."""
+    line.land()
+    evaluation = line.evaluated(by_hand())
+    line.register(by_hand(), evaluation)
+
+    (version,) = line.registry.versions(MODEL)
+    assert json.loads(version.tags["worth"]) == evaluation["worth"]
 
 
 def test_what_a_live_run_registers_is_no_point_of_a_backtest(line: Line) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,14 +16,17 @@ import yaml
 from flightworthy.adapters.sql_releases import SqlArrivals
 from flightworthy.arrival import Kind
 from flightworthy.errors import Unavailable
-from flightworthy_airflow.hooks import sources
+from flightworthy.partition import SourceFile
+from flightworthy.spec import Source
+from flightworthy_airflow.hooks import looking, sources
 from flightworthy_airflow.hooks.arrivals import Watch
 from flightworthy_airflow.hooks.flightworthy import FlightworthyHook, Places
 from tests.flightworthy_airflow.conftest import SPEC
 from tests.postgres import Postgres
-from tests.s3 import S3, running_s3
+from tests.s3 import S3, SECRET, running_s3
 
 MONDAY, NEXT_MONDAY = "2026-01-05", "2026-01-12"
+ROTATED = "another-secret-that-nobody-may-ever-see-either"
 Watched = Callable[..., Watch]
 
 
@@ -113,6 +118,78 @@ def test_a_store_that_does_not_answer_is_tried_again_where_its_connection_says_b
     for name in (f"{MONDAY}.csv", f"{MONDAY}.done"):
         s3.put(f"moved/{name}", b"a\n1\n")
     assert kinds(watch) == {MONDAY: Kind.FRESH}
+
+
+def listed(*parts: str) -> bytes:
+    """A manifest of parts that hold the same one row."""
+    digest = hashlib.sha256(b"a\n1\n").hexdigest()
+    return json.dumps({"files": [{"name": f"{part}.csv", "size": 4, "sha256": digest} for part in parts]}).encode()
+
+
+@pytest.mark.parametrize("how", ["settled", "marker", "manifest"])
+def test_a_key_that_was_rotated_is_asked_for_again_by_the_look_that_needs_it(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
+) -> None:
+    """For the listing as for marker and manifest, and whichever model was first to be let in no more."""
+    complete = "settled" if how == "settled" else {how: "complete.json"}
+    source = {"uri": "s3://rotated/{partition}/*.csv", "conn_id": "landing", "complete": complete}
+    with running_s3(tmp_path / "store") as store:
+        sign_in(monkeypatch, store.connection())
+        watch = watched(**source)
+        store.put(f"rotated/{MONDAY}/one.csv", b"a\n1\n")
+        store.put(f"rotated/{MONDAY}/complete.json", listed("one"))
+        assert kinds(watch) == {MONDAY: Kind.FRESH}
+
+    with running_s3(tmp_path / "store", secret=ROTATED, port=store.port) as store:
+        sign_in(monkeypatch, store.connection(secret=ROTATED))
+        store.put(f"rotated/{NEXT_MONDAY}/one.csv", b"a\n1\n")
+        store.put(f"rotated/{NEXT_MONDAY}/complete.json", listed("one"))
+        assert kinds(watch) == {MONDAY: Kind.FRESH, NEXT_MONDAY: Kind.FRESH}
+
+
+def test_a_manifest_is_read_with_the_new_key_also_where_the_listing_was_still_let_in(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The key goes between the two; what is then asked for is signed with the connection as it is by then."""
+    real, ended = looking.listing, ExitStack()
+    store = ended.enter_context(running_s3(tmp_path / "store"))
+    sign_in(monkeypatch, store.connection())
+    watch = watched(uri="s3://rotated/{partition}.csv", conn_id="landing", complete={"manifest": "{partition}.json"})
+    store.put(f"rotated/{MONDAY}.csv", b"a\n1\n")
+    assert kinds(watch) == {}
+
+    def listing(source: Source) -> tuple[SourceFile, ...]:
+        store.put(f"rotated/{MONDAY}.json", listed(MONDAY))
+        found = real(source)
+        ended.close()
+        ended.enter_context(running_s3(tmp_path / "store", secret=ROTATED, port=store.port))
+        sign_in(monkeypatch, store.connection(secret=ROTATED))
+        return found
+
+    monkeypatch.setattr(looking, "listing", listing)
+    with ended:
+        assert kinds(watch, looks=1) == {MONDAY: Kind.FRESH}
+
+
+def test_a_key_that_lets_nobody_in_is_tried_once_more_and_then_told_of(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With the connection's name and without its secret; the next look begins with the connection as it is then."""
+    signed_in = []
+    real = sources._mounted
+    monkeypatch.setattr(sources, "_mounted", lambda *words: signed_in.append(words) or real(*words))
+    with running_s3(tmp_path / "store") as store:
+        sign_in(monkeypatch, store.connection())
+        watch = watched(uri="s3://closed/{partition}.csv", conn_id="landing")
+        store.put(f"closed/{MONDAY}.csv", b"a\n1\n")
+        watch.look("churn")
+    with running_s3(tmp_path / "store", secret=ROTATED, port=store.port) as store:
+        with pytest.raises(Unavailable, match=r"does not let connection 'landing' in.*Correct its key") as told:
+            watch.look("churn")
+        assert len(signed_in) == 2
+        assert SECRET not in str(told.value)
+        sign_in(monkeypatch, store.connection(secret=ROTATED))
+        assert kinds(watch) == {MONDAY: Kind.FRESH}
 
 
 @pytest.mark.postgres

@@ -60,28 +60,6 @@ def test_a_patient_with_many_stays_is_on_one_side(told: pd.DataFrame) -> None:
     assert not patients[Split.VALIDATION] & patients[Split.HOLDOUT]
 
 
-def test_a_quarter_lands_whole_and_once(land: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed before its last step it is not there; landing again does what is left."""
-    few = pd.DataFrame({"quarter": ["1999-01", "1999-04"], "patient_nbr": [1, 2]})
-    monkeypatch.setattr(land, "prepared", lambda _: few)
-
-    def killed(self: Path, target: Path) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", killed)
-        with pytest.raises(KeyboardInterrupt):
-            land.land(Path("any"), tmp_path)
-    folder = tmp_path / "readmission"
-    assert not list(folder.glob("[!.]*"))
-
-    landed = land.land(Path("any"), tmp_path)
-
-    assert [path.name for path in landed] == ["1999-01.parquet", "1999-04.parquet"]
-    assert land.land(Path("any"), tmp_path) == []
-    assert sorted(path.name for path in folder.iterdir()) == ["1999-01.parquet", "1999-04.parquet"]
-
-
 def test_the_model_passes_its_gates_and_beats_the_best_single_column(told: pd.DataFrame, tmp_path: Path) -> None:
     """On twelve real quarters, on patients whom it never saw, as it would be served."""
     window = told[told["quarter"].between("2004-01", "2006-10")]

@@ -35,7 +35,7 @@ PAST = tuple((date(2025, 1, 6) + timedelta(weeks=week)).isoformat() for week in 
 
 
 def add_past(models: Path, folder: Path) -> None:
-    """A copy of diagnosis whose weeks are all in one file, so that their arrival wakes nobody."""
+    """A copy of diagnosis whose weeks are all in one file that nobody watches."""
     shutil.copytree(models / "diagnosis", models / "past")
     file = models / "past" / "model.yaml"
     said = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -44,6 +44,7 @@ def add_past(models: Path, folder: Path) -> None:
         "uri": str(folder / "past.csv"),
         "partition": "%Y-%m-%d",
         "event_time": {"columns": ["week"], "format": "%Y-%m-%d"},
+        "watched": False,
     }
     file.write_text(yaml.safe_dump(said, sort_keys=False), encoding="utf-8")
     known = records().sample(frac=1, random_state=7)[: 60 * len(PAST)]

@@ -90,10 +90,13 @@ def _ranks(connection: duckdb.DuckDBPyConnection, column: str, asked: Asked) -> 
     number = asked.features[column] in {"number", "integer"}
     order = "value" if number else "positives / (positives + negatives)"
     query = f"""
-        WITH by_value AS (
-            SELECT {name} AS value, count(*) FILTER (WHERE {_is_positive(asked)}) AS positives,
-                   count(*) AS of_all, of_all - positives AS negatives
-            FROM here WHERE {name} IS NOT NULL AND {_quoted(asked.target)} IS NOT NULL GROUP BY 1
+        WITH labelled AS (
+            SELECT {name} AS value, {_is_positive(asked)} AS positive FROM here
+            WHERE {name} IS NOT NULL AND {_quoted(asked.target)} IS NOT NULL
+        ), by_value AS (
+            SELECT value, count(*) FILTER (WHERE positive) AS positives,
+                   count(*) FILTER (WHERE positive IS NOT TRUE) AS negatives
+            FROM labelled GROUP BY 1
         ), ranked AS (
             SELECT *, sum(negatives) OVER (ORDER BY {order} RANGE UNBOUNDED PRECEDING) AS up_to,
                    sum(negatives) OVER (PARTITION BY {order}) AS level
@@ -122,7 +125,7 @@ def _is_positive(asked: Asked) -> str:
 
 
 def _row(connection: duckdb.DuckDBPyConnection, query: str, positive: object = None) -> Any:
-    return connection.execute(query, [str(positive)] if "$1" in query else []).fetchone()
+    return connection.execute(query, [] if positive is None else [str(positive)]).fetchone()
 
 
 def _quoted(name: str) -> str:

@@ -11,6 +11,7 @@ from flightworthy.arrival import again
 from flightworthy.cli.answers import Answer, Exit, table, when
 from flightworthy.cli.known import known_model
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import count, json_flag
 from flightworthy.ledger import instant
 
 if TYPE_CHECKING:
@@ -18,9 +19,22 @@ if TYPE_CHECKING:
 
     from flightworthy.arrival import Arrival
 
-__all__ = ["HEADS", "arrival_document", "arrival_row", "run"]
+__all__ = ["HEADS", "arguments", "arrival_document", "arrival_row", "run"]
 
 HEADS = ("PARTITION", "KIND", "SEEN (UTC)", "STAGE", "OUTCOME", "RUN")
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB")
+    listing = verbs.add_parser("list", help="show the newest partitions, how far each has come, and in which run")
+    listing.add_argument("model", metavar="MODEL")
+    listing.add_argument("--limit", type=count, default=20, metavar="N", help="only the newest N (default 20)")
+    json_flag(listing)
+    another = verbs.add_parser("again", help="let a partition whose run failed wait for another run")
+    another.add_argument("model", metavar="MODEL")
+    another.add_argument("partition", metavar="PARTITION", help="its key")
+    json_flag(another)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from flightworthy.backtest import newest
 from flightworthy.cli.answers import Answer, Exit, table
 from flightworthy.cli.known import known_model
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import json_flag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,13 +16,22 @@ if TYPE_CHECKING:
     from flightworthy.backtest import Other, Point
     from flightworthy.spec import Spec
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("--from", dest="since", metavar="KEY", help="the first interval, by its partition key")
+    command.add_argument("--to", dest="until", metavar="KEY", help="the last one; 1995 is all of its months")
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     """Show the points of the range; for each interval that of its newest version."""
     from flightworthy.adapters.backtest_files import BacktestFiles
     from flightworthy.adapters.spec_files import load
+    from flightworthy.backtest import newest
 
     store = settings.releases()
     try:

@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING
 from flightworthy.cli.answers import Answer, Exit, table
 from flightworthy.cli.known import known_model
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import json_flag
 
 if TYPE_CHECKING:
     from flightworthy.adapters.prediction_files import Compacted, Left
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; all models if none is given")
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING
 
 from flightworthy.cli.answers import Answer, Exit
 from flightworthy.cli.settings import Settings, database_named
+from flightworthy.cli.words import json_flag
 
 if TYPE_CHECKING:
     from flightworthy.adapters.sql_releases import SchemaState
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, summary in (
+        ("upgrade", "bring the tables to the form that this version uses; without it whoever comes first does"),
+        ("check", "say whether they have it, and change nothing (exit code 1 if not)"),
+    ):
+        json_flag(verbs.add_parser(verb, help=summary, description=summary))
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

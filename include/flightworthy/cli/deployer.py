@@ -9,8 +9,15 @@ from pathlib import Path
 
 from flightworthy.cli.answers import Answer, Exit
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import json_flag
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("--stop-all", action="store_true", help="end the deployer, its router and its model servers")
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

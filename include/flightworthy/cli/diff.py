@@ -9,11 +9,20 @@ from dataclasses import asdict
 from flightworthy.cli.answers import Answer, Exit, table
 from flightworthy.cli.origins import Origins
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import count, json_flag
 from flightworthy.difference import Difference, difference
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
 
 _SHOWN = 20
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("one", type=count, metavar="V1")
+    command.add_argument("other", type=count, metavar="V2")
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from flightworthy.cli.answers import Answer, Exit, facts, table
 from flightworthy.cli.keys import keys_for
 from flightworthy.cli.known import known_model
+from flightworthy.cli.person import actor
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import json_flag
 from flightworthy.dataset import Split, split_of
 
 if TYPE_CHECKING:
@@ -22,13 +23,32 @@ if TYPE_CHECKING:
     from flightworthy.registry import ModelVersion
     from flightworthy.spec import Spec
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
 
 _SIDES = {
     Split.TRAIN: "trained on",
     Split.VALIDATION: "chosen by",
     Split.HOLDOUT: "only measured on",
 }
+_NONE = "nobody with this ID was found; is it as the source writes it?"
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument(
+        "--entity",
+        required=True,
+        metavar="ID",
+        help="the id as the source and requests write it; - reads it from stdin",
+    )
+    command.add_argument("--reason", required=True, help="why, without naming anybody; it is written into the ledger")
+    command.add_argument("--dry-run", action="store_true", help="only say what would go, and who learnt from it")
+    command.add_argument(
+        "--connection", metavar="CONN_ID",
+        help="take the key of the pseudonyms from this Airflow connection, as tasks do (default: from the environment)",
+    )  # fmt: skip
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:
@@ -57,7 +77,7 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
             log=PredictionErasure(folder=settings.home / "predictions"),
             ledger=store,
         )
-        cause = Cause(actor=getpass.getuser(), reason=asked.reason, at=datetime.now(UTC))
+        cause = Cause(actor=actor(), reason=asked.reason, at=datetime.now(UTC))
         erasure = erase(order, places, cause, is_dry_run=asked.dry_run)
     finally:
         store.close()
@@ -98,6 +118,7 @@ def _document(model: str, erasure: Erasure, retrain: str | None) -> dict[str, An
         "dry_run": erasure.is_dry_run,
         "partitions": [asdict(each) for each in erasure.removed],
         "log": [asdict(each) for each in erasure.cleared],
+        "found": not erasure.is_of_nobody_known,
         "side": str(learnt.side),
         "datasets": list(learnt.datasets),
         "versions": None if learnt.versions is None else list(learnt.versions),
@@ -117,7 +138,7 @@ def _text(model: str, erasure: Erasure, retrain: str | None) -> str:
         "dataset versions": ", ".join(digest[:12] for digest in learnt.datasets) or "none held them",
         "model versions": _told_versions(learnt.versions),
         "releases": ", ".join(f"{name} ({what})" for name, what in learnt.releases.items()) or "none",
-        "their rows": f"models were {_SIDES[learnt.side]} them",
+        "their rows": _NONE if erasure.is_of_nobody_known else f"models were {_SIDES[learnt.side]} them",
         "retrain": retrain or "not needed",
     }
     removed = [

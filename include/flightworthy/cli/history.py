@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flightworthy.cli.answers import Answer, Exit, facts, table, when
 from flightworthy.cli.known import known_model
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import count, json_flag
 from flightworthy.ledger import instant, standing_at
 from flightworthy.release import proven
 
@@ -17,9 +18,20 @@ if TYPE_CHECKING:
     from flightworthy.ledger import Entry, Serving, Standing
     from flightworthy.release import Healing, ReleaseStore
 
-__all__ = ["entry_document", "healing_document", "run"]
+__all__ = ["arguments", "entry_document", "healing_document", "run"]
 
 _HEALINGS = 20
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("--limit", type=count, metavar="N", help="only the newest N decisions")
+    command.add_argument(
+        "--at", type=_instant, metavar="TIME",
+        help='what served at that time, and why: "2026-11-24 14:03", UTC unless it names an offset',
+    )  # fmt: skip
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:
@@ -42,6 +54,14 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
         "ledger": {"holds": True, "entries": len(whole)},
     }
     return Answer(document=document, text=_text(asked.model, shown, healings, len(whole)), exit=Exit.DONE)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; write it as 2026-11-24 14:03") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _at(asked: argparse.Namespace, found: Standing, store: ReleaseStore) -> Answer:

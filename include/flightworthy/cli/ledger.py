@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flightworthy.cli.answers import Answer, Exit
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import json_flag
 from flightworthy.errors import LedgerBroken
 from flightworthy.ledger import Exported, exported, read_export
 from flightworthy.release import prove_all
@@ -18,7 +19,7 @@ from flightworthy.release import prove_all
 if TYPE_CHECKING:
     from flightworthy.ledger import Entry
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,20 @@ class _Proven:
     entries: Sequence[Entry]
     evidence: int
     head: str
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verify = verbs.add_parser("verify", help="find any entry or evidence that was changed, removed, added or moved")
+    verify.add_argument("file", nargs="?", type=Path, metavar="FILE", help="an export; no database is asked")
+    verify.add_argument(
+        "--against", type=Path, metavar="FILE", help="an earlier export, of which every entry must still be there"
+    )
+    json_flag(verify)
+    export = verbs.add_parser("export", help="write every entry with its evidence, a line of JSON each")
+    export.add_argument("--output", type=Path, metavar="FILE", help="write into this file (default: to stdout)")
+    json_flag(export)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

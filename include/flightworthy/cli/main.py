@@ -1,6 +1,7 @@
-"""The command line's grammar, and what every command has in common: ``--json``, errors and exit codes.
+"""The command line: its commands, and what all of them have in common, which is errors, exit codes and how to answer.
 
-Each command's module is imported when it is called: a rollback must not wait for pandas.
+A command's arguments and what it does are in the module of its name, imported when it is called: a rollback must not
+wait for pandas.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 from flightworthy.cli.answers import Answer, Exit, document_of, exit_of
 from flightworthy.cli.settings import Settings
-from flightworthy.cli.words import count, instant, numbers, seconds
 from flightworthy.errors import FlightworthyError, Unavailable
 
 __all__ = ["COMMANDS", "main", "parser"]
@@ -66,8 +67,8 @@ class _Parser(argparse.ArgumentParser):
         super().error(message)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole grammar."""
+def parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The grammar, as far as these words need it: only the command that they name is imported for its arguments."""
     whole = _Parser(
         prog="flightworthy",
         description="The release plane for models on Apache Airflow.",
@@ -80,18 +81,22 @@ def parser() -> argparse.ArgumentParser:
             name, help=summary, description=summary, epilog=_EPILOG,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
-        _ARGUMENTS[name](command)
+        if name in words[:1]:
+            _module_of(name).arguments(command)
     return whole
+
+
+def _module_of(command: str) -> ModuleType:
+    """What a command's module has: ``arguments``, which adds them to a parser, and ``run``."""
+    return importlib.import_module(f"flightworthy.cli.{command.replace('-', '_')}")
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
-    asked = parser().parse_args(words)
+    words = sys.argv[1:] if words is None else words
+    asked = parser(words).parse_args(words)
     try:
-        settings = Settings.of(os.environ, Path.cwd())
-        answer: Answer = importlib.import_module(f"flightworthy.cli.{asked.command.replace('-', '_')}").run(
-            asked, settings
-        )
+        answer: Answer = _module_of(asked.command).run(asked, Settings.of(os.environ, Path.cwd()))
     except FlightworthyError as error:
         return _fail(error, asked)
     except OSError as error:
@@ -126,203 +131,6 @@ def _tell(answer: Answer, *, as_json: bool) -> int:
 def _print(document: Mapping[str, Any]) -> None:
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
-
-def _json(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--json", action="store_true", help="print one JSON document, errors too")
-
-
-def _validate(command: argparse.ArgumentParser) -> None:
-    command.add_argument("models", nargs="*", metavar="MODEL", help="names of models; all of them if none is given")
-    _json(command)
-
-
-def _suggest_suite(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL")
-    command.add_argument(
-        "--partitions", type=count, default=12, metavar="N", help="the newest N partitions (default 12)"
-    )
-    command.add_argument("--output", type=Path, metavar="FILE", help="write it into this file (default: print it)")
-    _json(command)
-
-
-def _new(command: argparse.ArgumentParser) -> None:
-    command.add_argument("name", metavar="NAME", help="lower-case letters and digits, with single - or _ between")
-    _json(command)
-
-
-def _status(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; all models if none is given")
-    _json(command)
-
-
-def _history(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL")
-    command.add_argument("--limit", type=count, metavar="N", help="only the newest N decisions")
-    command.add_argument(
-        "--at", type=instant, metavar="TIME",
-        help='what served at that time, and why: "2026-11-24 14:03", UTC unless it names an offset',
-    )  # fmt: skip
-    _json(command)
-
-
-def _ledger(command: argparse.ArgumentParser) -> None:
-    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
-    verify = verbs.add_parser("verify", help="find any entry or evidence that was changed, removed, added or moved")
-    verify.add_argument("file", nargs="?", type=Path, metavar="FILE", help="an export; no database is asked")
-    verify.add_argument(
-        "--against", type=Path, metavar="FILE", help="an earlier export, of which every entry must still be there"
-    )
-    _json(verify)
-    export = verbs.add_parser("export", help="write every entry with its evidence, a line of JSON each")
-    export.add_argument("--output", type=Path, metavar="FILE", help="write into this file (default: to stdout)")
-    _json(export)
-
-
-def _rollback(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL")
-    command.add_argument("--reason", required=True, help="why; it is written into the ledger")
-    command.add_argument("--to", metavar="RELEASE", help="a release that served before (default: the previous one)")
-    command.add_argument(
-        "--wait", type=seconds, default=30.0, metavar="SECONDS",
-        help="how long to wait until the traffic has moved (default 30; 0 writes the decision and leaves)",
-    )  # fmt: skip
-    _json(command)
-
-
-def _quarantine(command: argparse.ArgumentParser) -> None:
-    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
-    listing = verbs.add_parser("list", help="show every refused partition with the reason")
-    listing.add_argument("model", metavar="MODEL")
-    _json(listing)
-    for verb, summary in (
-        ("show", "print rows that wait, each with its reasons"),
-        ("release", "take rows or a partition back in, by a person's word"),
-        ("discard", "give rows or a partition up; nothing is deleted"),
-        ("hold", "refuse a partition that had passed"),
-    ):
-        one = verbs.add_parser(verb, help=summary, description=summary)
-        one.add_argument("model", metavar="MODEL")
-        one.add_argument("key", metavar="KEY", help="the partition's key")
-        if verb != "hold":
-            one.add_argument("--digest", default="", metavar="DIGEST", help="which, where several contents of it wait")
-        if verb == "show":
-            one.add_argument("--limit", type=count, default=20, metavar="N", help="only the first N rows (default 20)")
-        else:
-            one.add_argument("--reason", required=True, help="why; it is written into the ledger")
-        if verb in {"release", "discard"}:
-            one.add_argument(
-                "--rows", type=numbers, metavar="3,7-9", help="only these rows, by the numbers that show prints"
-            )
-            one.add_argument(
-                "--unmet", action="append", default=[], metavar="REASON",
-                help="only rows with a reason that begins so; release leaves those that have others too",
-            )  # fmt: skip
-        _json(one)
-
-
-def _revisions(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL")
-    _json(command)
-
-
-def _arrivals(command: argparse.ArgumentParser) -> None:
-    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
-    listing = verbs.add_parser("list", help="show the newest partitions, how far each has come, and in which run")
-    listing.add_argument("model", metavar="MODEL")
-    listing.add_argument("--limit", type=count, default=20, metavar="N", help="only the newest N (default 20)")
-    _json(listing)
-    again = verbs.add_parser("again", help="let a partition whose run failed wait for another run")
-    again.add_argument("model", metavar="MODEL")
-    again.add_argument("partition", metavar="PARTITION", help="its key")
-    _json(again)
-
-
-def _reproduce(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL")
-    command.add_argument("version", type=count, metavar="VERSION", help="the number of the version in MLflow")
-    command.add_argument(
-        "--environment", choices=("recorded", "current"), default="recorded",
-        help="whose packages: those of the recorded lock, installed anew where they differ (default), or those of now",
-    )  # fmt: skip
-    _json(command)
-
-
-def _diff(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL")
-    command.add_argument("one", type=count, metavar="V1")
-    command.add_argument("other", type=count, metavar="V2")
-    _json(command)
-
-
-def _backtest(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL")
-    command.add_argument("--from", dest="since", metavar="KEY", help="the first interval, by its partition key")
-    command.add_argument("--to", dest="until", metavar="KEY", help="the last one; 1995 is all of its months")
-    _json(command)
-
-
-def _prune(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; all models if none is given")
-    command.add_argument("--dry-run", action="store_true", help="only say what would go, and why")
-    _json(command)
-
-
-def _erase(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL")
-    command.add_argument(
-        "--entity",
-        required=True,
-        metavar="ID",
-        help="the id as the source and requests write it; - reads it from stdin",
-    )
-    command.add_argument("--reason", required=True, help="why, without naming anybody; it is written into the ledger")
-    command.add_argument("--dry-run", action="store_true", help="only say what would go, and who learnt from it")
-    command.add_argument(
-        "--connection", metavar="CONN_ID",
-        help="take the key of the pseudonyms from this Airflow connection, as tasks do (default: from the environment)",
-    )  # fmt: skip
-    _json(command)
-
-
-def _compact(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; all models if none is given")
-    _json(command)
-
-
-def _database(command: argparse.ArgumentParser) -> None:
-    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
-    for verb, summary in (
-        ("upgrade", "bring the tables to the form that this version uses; without it whoever comes first does"),
-        ("check", "say whether they have it, and change nothing (exit code 1 if not)"),
-    ):
-        _json(verbs.add_parser(verb, help=summary, description=summary))
-
-
-def _deployer(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--stop-all", action="store_true", help="end the deployer, its router and its model servers")
-    _json(command)
-
-
-_ARGUMENTS = {
-    "validate": _validate,
-    "suggest-suite": _suggest_suite,
-    "new": _new,
-    "status": _status,
-    "history": _history,
-    "ledger": _ledger,
-    "rollback": _rollback,
-    "quarantine": _quarantine,
-    "revisions": _revisions,
-    "arrivals": _arrivals,
-    "reproduce": _reproduce,
-    "diff": _diff,
-    "backtest": _backtest,
-    "erase": _erase,
-    "prune": _prune,
-    "compact": _compact,
-    "database": _database,
-    "deployer": _deployer,
-}
 
 if __name__ == "__main__":
     sys.exit(main())

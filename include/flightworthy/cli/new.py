@@ -13,12 +13,19 @@ from pathlib import Path
 from flightworthy.cli.answers import Answer, Exit
 from flightworthy.cli.settings import Settings
 from flightworthy.cli.validate import problems_of
+from flightworthy.cli.words import json_flag
 from flightworthy.errors import Refused
 from flightworthy.spec import MODEL_NAME
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
 
 _FILES = ("README.md", "model.yaml", "sample.py", "suite.yaml", "train.py", "test_model.py")
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("name", metavar="NAME", help="lower-case letters and digits, with single - or _ between")
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

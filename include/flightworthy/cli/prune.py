@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flightworthy.cli.answers import Answer, Exit, table
 from flightworthy.cli.known import known_model
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import json_flag
 from flightworthy.errors import Refused
 
 if TYPE_CHECKING:
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
     from flightworthy.release import ReleaseStore
     from flightworthy.retention import PrunableData
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; all models if none is given")
+    command.add_argument("--dry-run", action="store_true", help="only say what would go, and why")
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

@@ -13,6 +13,7 @@ from flightworthy.cli.known import known_model
 from flightworthy.cli.person import actor
 from flightworthy.cli.settings import Settings
 from flightworthy.cli.waiting_rows import reason_lines, row_documents
+from flightworthy.cli.words import count, json_flag, numbers
 from flightworthy.ledger import instant
 from flightworthy.quarantine.choosing import Choice
 from flightworthy.quarantine.verbs import Decided, chosen, discard, hold, release
@@ -23,7 +24,39 @@ if TYPE_CHECKING:
     from flightworthy.quarantine import Quarantined
     from flightworthy.release import ReleaseStore
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    verbs = command.add_subparsers(dest="verb", required=True, metavar="VERB")
+    listing = verbs.add_parser("list", help="show every refused partition with the reason")
+    listing.add_argument("model", metavar="MODEL")
+    json_flag(listing)
+    for verb, summary in (
+        ("show", "print rows that wait, each with its reasons"),
+        ("release", "take rows or a partition back in, by a person's word"),
+        ("discard", "give rows or a partition up; nothing is deleted"),
+        ("hold", "refuse a partition that had passed"),
+    ):
+        one = verbs.add_parser(verb, help=summary, description=summary)
+        one.add_argument("model", metavar="MODEL")
+        one.add_argument("key", metavar="KEY", help="the partition's key")
+        if verb != "hold":
+            one.add_argument("--digest", default="", metavar="DIGEST", help="which, where several contents of it wait")
+        if verb == "show":
+            one.add_argument("--limit", type=count, default=20, metavar="N", help="only the first N rows (default 20)")
+        else:
+            one.add_argument("--reason", required=True, help="why; it is written into the ledger")
+        if verb in {"release", "discard"}:
+            one.add_argument(
+                "--rows", type=numbers, metavar="3,7-9", help="only these rows, by the numbers that show prints"
+            )
+            one.add_argument(
+                "--unmet", action="append", default=[], metavar="REASON",
+                help="only rows with a reason that begins so; release leaves those that have others too",
+            )  # fmt: skip
+        json_flag(one)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

@@ -19,6 +19,7 @@ import flightworthy
 from flightworthy.cli.answers import Answer, Exit, facts, table
 from flightworthy.cli.origins import Origins, lock_above
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import count, json_flag
 from flightworthy.errors import Refused
 from flightworthy.reproduction import Agreement, Reproduction, reproduction
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from flightworthy.registry import ModelVersion
     from flightworthy.training import TrainingRun
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
 
 _WORDS = {
     "identical": "every file that training writes has the content of the recorded one",
@@ -43,6 +44,17 @@ class _Place:
     code: str
     python: Path
     environment: str
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("version", type=count, metavar="VERSION", help="the number of the version in MLflow")
+    command.add_argument(
+        "--environment", choices=("recorded", "current"), default="recorded",
+        help="whose packages: those of the recorded lock, installed anew where they differ (default), or those of now",
+    )  # fmt: skip
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

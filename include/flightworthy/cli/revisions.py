@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any
 from flightworthy.cli.answers import Answer, Exit, table, when
 from flightworthy.cli.known import known_model
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import json_flag
 from flightworthy.ledger import instant
 
 if TYPE_CHECKING:
     from flightworthy.dataset import Revised
     from flightworthy.release import ReleaseStore
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("model", metavar="MODEL")
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

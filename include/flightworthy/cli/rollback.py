@@ -11,15 +11,28 @@ from flightworthy.cli.answers import Answer, Exit
 from flightworthy.cli.known import known_model
 from flightworthy.cli.person import actor
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import json_flag
 from flightworthy.errors import Refused, Unavailable
 from flightworthy.release import Phase, arrived, roll_back
 
 if TYPE_CHECKING:
     from flightworthy.release import Deployment, ReleaseStore
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
 
 _LOOK_SECONDS = 0.05
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument("--reason", required=True, help="why; it is written into the ledger")
+    command.add_argument("--to", metavar="RELEASE", help="a release that served before (default: the previous one)")
+    command.add_argument(
+        "--wait", type=_seconds, default=30.0, metavar="SECONDS",
+        help="how long to wait until the traffic has moved (default 30; 0 writes the decision and leaves)",
+    )  # fmt: skip
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:
@@ -44,6 +57,13 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
         text=_text(before, row, seconds=seconds, waited=bool(asked.wait)),
         exit=Exit.DONE,
     )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 86400 seconds")
+    return seconds
 
 
 def _moved(store: ReleaseStore, decided: Deployment, *, within: float) -> Deployment:

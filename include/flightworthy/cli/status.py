@@ -15,13 +15,14 @@ from flightworthy.cli.history import healing_document
 from flightworthy.cli.known import all_models, known_model
 from flightworthy.cli.settings import Settings
 from flightworthy.cli.trained_on import Tainted, tainted_releases
+from flightworthy.cli.words import json_flag
 from flightworthy.ledger import instant
 
 if TYPE_CHECKING:
     from flightworthy.arrival import Arrival
     from flightworthy.release import Deployment, Drill, Observation, ReleaseStore
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
 
 _LAST = 5
 _FAILED_LATELY = timedelta(days=7)
@@ -37,6 +38,12 @@ class _Refusal:
 
     def document(self) -> dict[str, Any]:
         return {"kind": self.kind, "what": self.what, "reason": self.reason, "at": instant(self.at)}
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("model", nargs="?", metavar="MODEL", help="a model's name; all models if none is given")
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flightworthy.cli.answers import Answer, Exit
 from flightworthy.cli.settings import Settings
+from flightworthy.cli.words import count, json_flag
 from flightworthy.errors import Refused
 
 if TYPE_CHECKING:
@@ -20,7 +21,17 @@ if TYPE_CHECKING:
     from flightworthy.expectations import FailedExpectation
     from flightworthy.spec import Spec
 
-__all__ = ["run"]
+__all__ = ["arguments", "run"]
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("model", metavar="MODEL")
+    command.add_argument(
+        "--partitions", type=count, default=12, metavar="N", help="the newest N partitions (default 12)"
+    )
+    command.add_argument("--output", type=Path, metavar="FILE", help="write it into this file (default: print it)")
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

@@ -12,12 +12,19 @@ from flightworthy.adapters.spec_files.suites import load_suite
 from flightworthy.cli.answers import Answer, Exit
 from flightworthy.cli.settings import Settings
 from flightworthy.cli.train_code import problems_of_code
+from flightworthy.cli.words import json_flag
 from flightworthy.errors import Refused, SpecError
 from flightworthy.expectations import Suite
 from flightworthy.expectations.standing import standing_expectations
 from flightworthy.spec import Spec
 
-__all__ = ["problems_of", "run"]
+__all__ = ["arguments", "problems_of", "run"]
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add what the command is told."""
+    command.add_argument("models", nargs="*", metavar="MODEL", help="names of models; all of them if none is given")
+    json_flag(command)
 
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:

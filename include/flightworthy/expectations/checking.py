@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -65,7 +65,7 @@ def check_expectations(
             # A run that died after its quarantine: the answer is the same as it was then.
             check.quarantined.append(known)
         else:
-            check.look(partition if known is None else store.go_on(known, now=now))
+            check.look(partition if known is None else store.go_on(known, now=now), known)
     refused = freezing(store.refused(version.model), version, window=spec.dataset.window)
     left = _left(store, version, check.passed)
     checked = Checked(
@@ -93,20 +93,24 @@ class _Check:
     quarantined: list[Quarantined] = field(default_factory=list)
     parted: list[Quarantined] = field(default_factory=list)
 
-    def look(self, partition: PartitionVersion) -> None:
-        """Let it pass, set some of its rows aside, or put all of it into quarantine."""
+    def look(self, partition: PartitionVersion, parted: Quarantined | None) -> None:
+        """Let it pass, set some of its rows aside, or put all of it into quarantine; some may have been before."""
         if not self.store.has_passed(partition):
-            result = self._result(partition)
+            result = replace(self._result(partition), set_aside=None if parted is None else parted.reason)
             if not result.passed:
                 kept, result = self._part(partition, result)
                 if kept is None:
-                    self.results.append(result)
+                    self._publish(result)
                     self.quarantined.append(_refuse(self.store, partition, result, self.now))
                     return
                 partition = kept
-            self.results.append(result)
+            self._publish(result)
             self.store.mark_passed(partition, suite=self.suite.digest, now=self.now)
         self.passed.append(partition)
+
+    def _publish(self, result: SuiteResult) -> None:
+        # Before the verdict is written: a crash between the two tells it again, and never keeps it to itself.
+        self.results.append(self.instruments.validator.publish(result, self.suite.actions))
 
     @property
     def _expectations(self) -> tuple[Expectation, ...]:
@@ -123,15 +127,9 @@ class _Check:
             now=self.now,
         )
         asked, odd = self._dating(partition)
-        failures = dating_failures(asked, odd, rows=partition.rows)
-        said = {each.type: [one for one in failures if one.expectation == each.type] for each in asked}
-        result = replace(result, checked=result.checked + len(asked), failures=(*result.failures, *failures))
+        result = _and(result, [each.type for each in asked], dating_failures(asked, odd, rows=partition.rows))
         # A column that is gone cannot be counted; and what the suite refuses is refused.
-        if result.passed and self.suite.comparisons:
-            return self._compared(partition, result, said)
-        if said:
-            self.instruments.validator.show(result, said)
-        return result
+        return self._compared(partition, result) if result.passed and self.suite.comparisons else result
 
     def _dating(self, partition: PartitionVersion) -> tuple[Sequence[Expectation], Sequence[Odd]]:
         """What is asked of the times of rows, if anything is, and which rows do not meet it."""
@@ -140,19 +138,14 @@ class _Check:
             return (), ()
         return dating_expectations(self.spec, self.suite, times), self.store.odd_times(partition, times)
 
-    def _compared(
-        self, partition: PartitionVersion, result: SuiteResult, said: Mapping[str, Sequence[FailedExpectation]]
-    ) -> SuiteResult:
+    def _compared(self, partition: PartitionVersion, result: SuiteResult) -> SuiteResult:
         comparisons = self.suite.comparisons
         reference = [file for each in self.passed for file in self.store.rows(each).files]
         asked = asked_of(self.spec, comparisons)
         counts = self.instruments.counter.count(self.store.rows(partition).files, reference, asked)
         keys = [each.key for each in self.passed]
         times = times_of(partition.key, keys, pattern=self.spec.source.partition, now=self.now)
-        failures = compare(counts, times, comparisons)
-        by_name = {name: [each for each in failures if each.expectation == name] for name in comparisons}
-        self.instruments.validator.show(result, {**said, **by_name})
-        return replace(result, checked=result.checked + len(comparisons), failures=(*result.failures, *failures))
+        return _and(result, list(comparisons), compare(counts, times, comparisons))
 
     def _part(self, partition: PartitionVersion, result: SuiteResult) -> tuple[PartitionVersion | None, SuiteResult]:
         """What goes on without the rows that are refused, with its own result; or None, with all that is objected."""
@@ -177,7 +170,7 @@ class _Check:
             return None, replace(result, parting=why)
         reason = f"{len(refused.places)} of {partition.rows} rows: {'; '.join(refused.objections)}"
         self.parted.append(self.store.set_aside(partition, kept, refused, reason=reason, now=self.now))
-        return kept, without
+        return kept, replace(without, set_aside=reason)
 
 
 def _one_class(store: CheckedStore, version: DatasetVersion, target: str) -> str | None:
@@ -189,6 +182,16 @@ def _one_class(store: CheckedStore, version: DatasetVersion, target: str) -> str
     return (
         f"{target}: every label of the {len(version.partitions)} partitions up to {version.as_of} is {labels[0]!r}; "
         "nothing can be learnt from one class. Run again once the other has arrived, or widen dataset.window"
+    )
+
+
+def _and(result: SuiteResult, asked: Sequence[str], failures: Sequence[FailedExpectation]) -> SuiteResult:
+    """The result with what was asked besides the suite."""
+    return replace(
+        result,
+        checked=result.checked + len(asked),
+        failures=(*result.failures, *failures),
+        besides=(*result.besides, *asked),
     )
 
 

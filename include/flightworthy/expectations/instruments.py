@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from flightworthy.dataset import DatasetVersion, PartitionVersion
+from flightworthy.expectations.checkpoint import Action
 from flightworthy.expectations.comparing import PartitionCounter
-from flightworthy.expectations.suite import Engine, Expectation, FailedExpectation, SuiteResult
+from flightworthy.expectations.suite import Engine, Expectation, SuiteResult
 from flightworthy.known import KnownSince, Odd, RowTimes
 from flightworthy.quarantine import Quarantined, RefusedRows
 
@@ -45,8 +46,11 @@ class Validator(Protocol):
     ) -> SuiteResult:
         """Check every expectation on the rows; what cannot be evaluated (a column is gone) has failed."""
 
-    def show(self, result: SuiteResult, compared: Mapping[str, Sequence[FailedExpectation]]) -> None:
-        """Let a reader of ``result``'s report see what was objected besides, by what was asked; none is met."""
+    def publish(self, result: SuiteResult, actions: Sequence[Action]) -> SuiteResult:
+        """Write the report of a result that stands and take its actions; none that fails ends the check or is silent.
+
+        Returns the result with both. Repeated, it writes the same report and takes the actions again.
+        """
 
     def pick(self, rows: StoredRows, expectations: Sequence[Expectation], *, engine: Engine) -> Sequence[Sequence[int]]:
         """Of each expectation the places of the rows that do not meet it, counted from 0 and growing.

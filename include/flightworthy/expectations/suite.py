@@ -6,8 +6,10 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+
+from flightworthy.expectations.checkpoint import Action, ActionOutcome
 
 __all__ = [
     "COMPARISONS",
@@ -140,10 +142,12 @@ class Suite:
     """The share of a partition's rows, 0 to 1, below which it is refused as a whole; None: no row waits alone."""
     out_of_spec: OnRows = "refuse"
     """What becomes of rows with a value that model.yaml does not allow."""
+    actions: tuple[Action, ...] = ()
+    """What is done with a result once it stands."""
 
     @property
     def digest(self) -> str:
-        """sha256 of what the suite says, whatever its comments and layout."""
+        """sha256 of what the suite says, whatever its comments and layout. Actions make no other verdict of it."""
         said = [[each.type, each.kwargs, each.severity, each.on_rows] for each in self.expectations]
         compared = [
             [name, each.severity, each.at_most, each.columns] for name, each in sorted(self.comparisons.items())
@@ -178,9 +182,17 @@ class SuiteResult:
     checked: int
     failures: tuple[FailedExpectation, ...]
     docs: str | None
-    """The Data Docs page of this result, relative to the reports folder; None if it could not be written."""
+    """The Data Docs page of this result, relative to the reports folder; None until, and if, there is one."""
+    besides: tuple[str, ...] = ()
+    """What else was asked, of times of rows and by comparisons; failures of it are among the others, by these names."""
     parting: str | None = None
     """Why not even some of its rows could go on, where single rows would have been set aside."""
+    set_aside: str | None = None
+    """Which rows of the partition wait, where this is said of the rest."""
+    actions: tuple[ActionOutcome, ...] = ()
+    """What became of the suite's actions; none of them changes the verdict."""
+    evidence: Any = field(default=None, repr=False, compare=False)
+    """What the validator keeps of it until it is published."""
 
     @property
     def objections(self) -> tuple[str, ...]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flightworthy.image.context import Origin
+
+if TYPE_CHECKING:
+    from flightworthy.baseline import Worth
 
 __all__ = ["Facts"]
 
@@ -24,6 +28,8 @@ class Facts:
     seed: str
     metrics: Mapping[str, float]
     """On the validation rows, with the model as it is served."""
+    worth: Worth | None
+    """On the holdout, with the baseline beside it."""
     code_digest: str
     config_digest: str
     intent: str

@@ -7,10 +7,11 @@ validator is what the tests hold it against. It depends on its inputs alone: no 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from flightworthy.artifact import digest_of
+from flightworthy.evaluation import Estimate
 from flightworthy.image.facts import Facts
 from flightworthy.image.packages import Wheel
 
@@ -84,12 +85,7 @@ def _card(facts: Facts) -> dict[str, Any]:
             "inputs": [{"format": f"{name}: {kind}"} for name, kind in facts.features.items()],
             "outputs": [{"format": f"probability of {facts.target}"}],
         },
-        "quantitativeAnalysis": {
-            "performanceMetrics": [
-                {"type": name, "value": repr(value), "slice": "validation"}
-                for name, value in sorted(facts.metrics.items())
-            ]
-        },
+        "quantitativeAnalysis": {"performanceMetrics": [*_metrics(facts)]},
         "considerations": {
             "useCases": [about],
             "technicalLimitations": [
@@ -98,6 +94,20 @@ def _card(facts: Facts) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _metrics(facts: Facts) -> Iterator[dict[str, Any]]:
+    for name, value in sorted(facts.metrics.items()):
+        yield {"type": name, "value": repr(value), "slice": "validation"}
+    if (worth := facts.worth) is not None:
+        yield from (_estimated(name, found) for name, found in sorted(worth.metrics.items()))
+        for name, found in sorted(worth.baseline_metrics.items()):
+            yield _estimated(f"{name} of the baseline: {worth.baseline}", found)
+
+
+def _estimated(kind: str, found: Estimate) -> dict[str, Any]:
+    interval = {"lowerBound": repr(found.low), "upperBound": repr(found.high)}
+    return {"type": kind, "value": repr(found.value), "slice": "holdout", "confidenceInterval": interval}
 
 
 def _data(facts: Facts) -> list[dict[str, Any]]:

@@ -1,20 +1,10 @@
 """What model.yaml says, as types: a model's standing order. Files are read by ``flightworthy.adapters.spec_files``."""
 
+from flightworthy.spec.in_service import Drift, Requests, Retention
 from flightworthy.spec.inputs import Complete, Dataset, EventTime, Feature, KnownSince, Schedule, Source
+from flightworthy.spec.learning import LOWER_IS_BETTER, METRICS, Evaluation, Gate, Training
 from flightworthy.spec.personal import Personal, PersonalColumn
-from flightworthy.spec.sections import (
-    LOWER_IS_BETTER,
-    METRICS,
-    Approval,
-    Drift,
-    Evaluation,
-    Gate,
-    ReleasePlan,
-    Requests,
-    Retention,
-    ShadowPlan,
-    Training,
-)
+from flightworthy.spec.releasing import Approval, ReleasePlan, ShadowPlan
 from flightworthy.spec.standing import MODEL_NAME, Spec
 
 __all__ = [

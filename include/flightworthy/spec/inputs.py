@@ -134,6 +134,8 @@ class Source(Section):
     """How it is known that a partition is whole: ``settled``, or a ``marker`` or ``manifest`` beside its files."""
     known_since: KnownSince | None = None
     """Present where rows become known after their partition, or one by one; a run learns from none before."""
+    watched: bool = True
+    """Whether new partitions wake a deployment; if not, it is read on time, on drift and by hand."""
 
     @property
     def is_sql(self) -> bool:
@@ -141,9 +143,9 @@ class Source(Section):
         return self.uri == _SQL
 
     @property
-    def is_watched(self) -> bool:
-        """Whether a new partition can be told without reading what is in it."""
-        return self.event_time is None or self.is_sql
+    def is_one_file(self) -> bool:
+        """Whether all partitions are in one file, each of the rows whose event time is in its interval."""
+        return self.event_time is not None and not self.is_sql
 
     @model_validator(mode="after")
     def _name_the_partition(self) -> Source:
@@ -205,7 +207,9 @@ def _about_complete(uri: str, complete: Complete, *, picked: bool) -> str | None
     if complete.named is None:
         return None
     if picked:
-        return "must be settled, since one file holds all partitions"
+        if PLACEHOLDER in complete.named:
+            return f"{complete.named!r} must not contain {PLACEHOLDER}, since one file holds all partitions"
+        return None
     if PLACEHOLDER not in folder_of(uri) and PLACEHOLDER not in complete.named:
         return f"{complete.named!r} must contain {PLACEHOLDER}: the files of all partitions lie in one folder"
     return None

@@ -62,11 +62,11 @@ def substitute(text: str, environ: Mapping[str, str]) -> str:
     return replaced
 
 
-_ONLY_REFERENCES = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*(?::-)?\})*")
+_ONLY_REFERENCES = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_.-]*(?::-)?\})*")
 
 
 def looks_secret(text: str, *, key: str) -> bool:
     """Judge a value before its references are replaced: ``${NAME}`` is how a secret is meant to be written."""
-    if _ONLY_REFERENCES.fullmatch(text):
+    if text in _NULL or _ONLY_REFERENCES.fullmatch(text):
         return False
     return names_a_secret(key) or holds_secret(text)

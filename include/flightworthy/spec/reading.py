@@ -11,10 +11,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from flightworthy.errors import SpecError
+from flightworthy.spec.inputs import Source
 from flightworthy.spec.standing import Spec
 from flightworthy.spec.written import At, Problem, Written
 
-__all__ = ["spec_error", "spec_from"]
+__all__ = ["did_you_mean", "source_from", "spec_error", "spec_from"]
 
 _TYPES = {
     "bool_type": "must be true or false",
@@ -56,6 +57,16 @@ def spec_from(written: Written, *, folder: Path) -> Spec:
     return spec
 
 
+def source_from(values: Mapping[str, Any]) -> Source:
+    """The section ``source`` alone, for whoever waits for a partition without a model. Raises `SpecError`."""
+    try:
+        return Source.model_validate(values)
+    except ValidationError as error:
+        found = [_explained({**each, "loc": ("source", *each["loc"])}) for each in error.errors(include_url=False)]
+        lines = tuple(f"{'.'.join(map(str, at))}: {sentence}" for each in found for at, sentence, _ in each)
+        raise SpecError("\n".join(lines), problems=lines) from None
+
+
 def spec_error(file: str, problems: list[Problem], *, folder: Path) -> SpecError:
     """Put every problem into one error, a line each, in the order of the file."""
     ordered = sorted(dict.fromkeys(problems), key=lambda problem: problem.line)
@@ -83,7 +94,7 @@ def _explained(details: ErrorDetails) -> Iterator[tuple[At, str, bool]]:
     if "problems" in context:
         return
     if kind == "extra_forbidden":
-        yield at, f"unknown key{_did_you_mean(str(at[-1]), _keys_at(at[:-1]))}", False
+        yield at, f"unknown key{did_you_mean(str(at[-1]), _keys_at(at[:-1]))}", False
     elif kind == "missing":
         yield at, "is missing", False
     else:
@@ -98,7 +109,7 @@ def _sentence(details: ErrorDetails, kind: str, context: Mapping[str, Any]) -> s
         return str(context["sentence" if kind == "spec" else "error"])
     if kind == "literal_error":
         allowed = _allowed(context["expected"])
-        return f"must be one of {', '.join(allowed)}{_did_you_mean(str(given), allowed, listed=True)}"
+        return f"must be one of {', '.join(allowed)}{did_you_mean(str(given), allowed, listed=True)}"
     if kind == "string_pattern_mismatch":
         return "must be lower-case letters and digits, with single - or _ between: it names paths, DAGs and images"
     for bound, words in _BOUNDS.items():
@@ -123,7 +134,8 @@ def _allowed(expected: str) -> tuple[str, ...]:
     return tuple(part.strip(" '") for part in expected.replace(" or ", ", ").split(","))
 
 
-def _did_you_mean(name: str, known: tuple[str, ...], *, listed: bool = False) -> str:
+def did_you_mean(name: str, known: tuple[str, ...], *, listed: bool = False) -> str:
+    """What is added to a refusal: the closest of the known names, else all of them, unless they are listed already."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {close[0]}?"

@@ -14,11 +14,13 @@ from pydantic import BeforeValidator, Field, model_validator
 from flightworthy.known import KnownSince
 from flightworthy.partition import key_of
 from flightworthy.personal import Treatment, Way
+from flightworthy.spec.in_service import Drift, Requests, Retention
 from flightworthy.spec.inputs import Dataset, Feature, Schedule, Source
+from flightworthy.spec.learning import Evaluation, Gate, Training
 from flightworthy.spec.personal import Personal
 from flightworthy.spec.quantities import ColumnName, Label, sequence_of
+from flightworthy.spec.releasing import ReleasePlan
 from flightworthy.spec.section import Section, problems
-from flightworthy.spec.sections import Drift, Evaluation, Gate, ReleasePlan, Requests, Retention, Training
 
 __all__ = ["MODEL_NAME", "Spec"]
 
@@ -136,6 +138,10 @@ def _about_columns(spec: Spec) -> Iterator[tuple[At, str]]:
                 ("source", "known_since", "columns", place),
                 "must not be a feature: the model would be told what nobody knew when the row happened",
             )
+    known = {name.lower(): name for name in (spec.entity, spec.target)}
+    for name in spec.features:
+        if (other := known.setdefault(name.lower(), name)) != name:
+            yield ("features", name), f"differs from {other} only in case: databases take one for the other"
 
 
 _FEATURE_TYPES = {

@@ -15,8 +15,6 @@ the end of the quarter; with dates, land a quarter thirty days after its end.
 
 from __future__ import annotations
 
-import os
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +22,8 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+
+from flightworthy.adapters.landing import main
 
 MODEL: Final = Path(__file__).parent.name
 FILE: Final = "diabetes_130_hospitals.zip"
@@ -85,21 +85,6 @@ def partitions(told: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield str(quarter), rows.drop(columns="quarter").reset_index(drop=True)
 
 
-def land(file: Path, landing: Path) -> list[Path]:
-    """Write every quarter that is not there yet, each in one step: whoever watches sees a whole file."""
-    folder = landing / MODEL
-    folder.mkdir(parents=True, exist_ok=True)
-    landed = []
-    for quarter, rows in partitions(prepared(file)):
-        target = folder / f"{quarter}.parquet"
-        if not target.exists():
-            part = folder / f".{target.name}.part"
-            rows.to_parquet(part, index=False)
-            part.replace(target)
-            landed.append(target)
-    return landed
-
-
 def _chapter(code: str) -> str | None:
     if code == "?":
         return None
@@ -110,6 +95,4 @@ def _chapter(code: str) -> str | None:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("FLIGHTWORTHY_LANDING", ".flightworthy/landing")
-    for path in land(Path(os.environ.get("FLIGHTWORTHY_DATA_DIR", "data")) / FILE, Path(given)):
-        sys.stdout.write(f"{path}\n")
+    main(MODEL, FILE, lambda file: partitions(prepared(file)))

@@ -12,13 +12,13 @@ whether they bought again within thirty days. The preparation that a warehouse w
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
+
+from flightworthy.adapters.landing import main
 
 MODEL: Final = Path(__file__).parent.name
 FILE: Final = "online_retail.parquet"
@@ -88,22 +88,5 @@ def partitions(lines: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield f"{day + TO_PARTITION:%Y-%m-%d}", snapshot(lines, day)
 
 
-def land(file: Path, landing: Path) -> list[Path]:
-    """Write every partition that is not there yet, each in one step: whoever watches sees a whole file."""
-    folder = landing / MODEL
-    folder.mkdir(parents=True, exist_ok=True)
-    landed = []
-    for key, rows in partitions(cleaned(file)):
-        target = folder / f"{key}.parquet"
-        if not target.exists():
-            part = folder / f".{target.name}.part"
-            rows.to_parquet(part, index=False)
-            part.replace(target)
-            landed.append(target)
-    return landed
-
-
 if __name__ == "__main__":
-    given = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("FLIGHTWORTHY_LANDING", ".flightworthy/landing")
-    for path in land(Path(os.environ.get("FLIGHTWORTHY_DATA_DIR", "data")) / FILE, Path(given)):
-        sys.stdout.write(f"{path}\n")
+    main(MODEL, FILE, lambda file: partitions(cleaned(file)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flightworthy.arrival import Announcement, Arrival, RunName, arrived, due, take
 from flightworthy.errors import PartitionRefused, SpecError, Unavailable
-from flightworthy.partition import SourceFile, arrivals, key_of
+from flightworthy.partition import arrivals, key_of
 from flightworthy_airflow.hooks import airflow_runs
-from flightworthy_airflow.hooks.sources import listing, wholeness_of
+from flightworthy_airflow.hooks.looking import Looks
+from flightworthy_airflow.hooks.sources import listing, missing_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from flightworthy.adapters.partition_files.wholeness import Wholeness
     from flightworthy.adapters.sql_releases import SqlArrivals
     from flightworthy.partition import Arrivals
     from flightworthy.spec import Spec
@@ -43,12 +43,14 @@ def own_arrival(hook: FlightworthyHook, spec: Spec, *, run: RunName, named: Sequ
 def note_named(hook: FlightworthyHook, store: SqlArrivals, spec: Spec, named: Sequence[str]) -> None:
     """Note what an event from outside named and no look has seen yet; whoever sent it says that it is whole.
 
-    Raises `PartitionRefused` for what the source does not hold, and `Unavailable` for what its marker does not confirm.
+    Raises `PartitionRefused` for what the source does not hold, and `Unavailable` for what its marker does not confirm,
+    or what shares its file with all others and is read by the watcher alone.
     """
     known = store.known(spec.model)
     unseen = sorted(set(named) - set(known))
     if not unseen:
         return
+    _check_that_others_may_note(spec, unseen)
     files = [file for file in listing(spec.source) if file.key in unseen]
     if absent := sorted(set(unseen) - {file.key for file in files}):
         raise PartitionRefused(
@@ -57,12 +59,28 @@ def note_named(hook: FlightworthyHook, store: SqlArrivals, spec: Spec, named: Se
             model=spec.model,
             keys=tuple(absent),
         )
-    wholeness = wholeness_of(spec.source)
     for key in unseen:
-        if why := wholeness.missing(key, [file for file in files if file.key == key]):
+        if why := missing_of(spec.source, key, [file for file in files if file.key == key], counted={}):
             raise Unavailable(f"partition {key} of {spec.model} is not whole: {why}. It is tried again.", key=key)
     found = arrivals(files, before=files, known=known)
     store.note(_arrived(found, spec, hook.now()))
+
+
+def _check_that_others_may_note(spec: Spec, keys: Sequence[str]) -> None:
+    told = f"partition {', '.join(keys)} of {spec.model}"
+    if not spec.source.watched:
+        raise PartitionRefused(
+            f"{told} wakes nobody: source.watched is false. Trigger {spec.model}.deploy by hand with this partition.",
+            model=spec.model,
+            keys=tuple(keys),
+        )
+    if spec.source.is_one_file:
+        raise Unavailable(
+            f"{told} is not known yet: {spec.source.uri} holds all partitions, and either the watcher has not read it "
+            "since it was written, or it was written before the partition's interval ended. It is tried again.",
+            model=spec.model,
+            keys=tuple(keys),
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,10 +88,8 @@ class _Model:
     """What the watcher keeps in mind of one model between two looks; all of it can be found again."""
 
     spec: Spec
+    looks: Looks
     known: Mapping[str, str] | None = None
-    before: tuple[SourceFile, ...] = ()
-    wholeness: Wholeness | None = None
-    why_not: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +115,7 @@ class Watch:
             self._store.close()
 
     def models(self) -> tuple[str, ...]:
-        """Those whose sources are watched: all that can be read, and whose partitions are files of their own.
+        """Those whose sources are watched: all that can be read, and whose spec does not say otherwise.
 
         A model.yaml is read again when it changed; one that cannot be read is named once and leaves the others alone.
         """
@@ -115,11 +131,12 @@ class Watch:
         for gone in self._marks.keys() - found.keys():
             del self._marks[gone]
             self._models.pop(gone, None)
-        return tuple(model for model, kept in self._models.items() if kept.spec.source.is_watched)
+        return tuple(model for model, kept in self._models.items() if kept.spec.source.watched)
 
     def _read(self, model: str) -> None:
         try:
-            self._models[model] = _Model(spec=self.hook.spec(model))
+            spec = self.hook.spec(model)
+            self._models[model] = _Model(spec=spec, looks=Looks(source=spec.source, called=model))
         except SpecError as refused:
             log.warning("not_watched model=%s reason=%s", model, refused)
             self._models.pop(model, None)
@@ -127,33 +144,15 @@ class Watch:
     def look(self, model: str) -> None:
         """Note what has arrived since the last look. What a look saw and could not note is seen by the next."""
         kept = self._models[model]
-        try:
-            self._look(kept)
-        except Unavailable:
-            # Its connection may have changed; the next look asks for it again.
-            kept.wholeness = None
-            raise
-
-    def _look(self, kept: _Model) -> None:
-        spec = kept.spec
-        model = spec.model
         if kept.known is None:
             kept.known = self.store.known(model)
-        files = self._ended(spec, listing(spec.source))
-        whole = None if spec.source.complete.named is None else self._is_whole(kept)
-        seen = arrivals(files, before=kept.before, known=kept.known, is_whole=whole)
-        found = _arrived(seen, kept.spec, self.hook.now())
+        now = self.hook.now()
+        seen = kept.looks.look(kept.known, now=now)
+        found = _arrived(seen, kept.spec, now)
         self.store.note(found)
-        kept.before, kept.known = files, seen.known
+        kept.known = seen.known
         for each in found:
             log.info("arrived model=%s partition=%s kind=%s digest=%s", model, each.key, each.kind, each.digest[:12])
-
-    def _ended(self, spec: Spec, files: tuple[SourceFile, ...]) -> tuple[SourceFile, ...]:
-        """Without what is still going on: a table has rows of today as soon as the day has begun. A file has landed."""
-        if not spec.source.is_sql:
-            return files
-        current = key_of(self.hook.now(), spec.source.partition)
-        return tuple(file for file in files if file.key < current)
 
     def due(self) -> list[Announcement]:
         """What to announce now, one of a model at most."""
@@ -195,20 +194,6 @@ class Watch:
         if found is not None and any(each.announced_at is not None for each in waiting):
             return due(waiting, **asked, is_busy=_is_busy(f"{spec.model}.deploy"))
         return found
-
-    def _is_whole(self, kept: _Model) -> Callable[[str, Sequence[SourceFile]], bool]:
-        wholeness = kept.wholeness = kept.wholeness or wholeness_of(kept.spec.source)
-
-        def is_whole(key: str, files: Sequence[SourceFile]) -> bool:
-            why = wholeness.missing(key, files)
-            if why is not None and kept.why_not.get(key) != why:
-                log.info("not_whole model=%s partition=%s reason=%s", kept.spec.model, key, why)
-            kept.why_not.pop(key, None)
-            if why is not None:
-                kept.why_not[key] = why
-            return why is None
-
-        return is_whole
 
 
 def _arrived(seen: Arrivals, spec: Spec, at: datetime) -> tuple[Arrival, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ __all__ = ["describe_contents", "describe_origin", "facts_of"]
 
 def facts_of(mlflow: MlflowHook, spec: Spec, version: ModelVersion, context: BuildContext) -> Facts:
     """What the registry, the training run and the spec have on record."""
+    from flightworthy.baseline import Worth
     from flightworthy.image import Facts
 
     run = mlflow.runs().find(spec.model, version.key)
@@ -29,6 +31,7 @@ def facts_of(mlflow: MlflowHook, spec: Spec, version: ModelVersion, context: Bui
         features={name: feature.type for name, feature in spec.features.items()},
         params={} if run is None else {name: str(value) for name, value in run.params.items()},
         metrics={} if run is None else dict(run.metrics),
+        worth=Worth.unpack(json.loads(told["worth"])) if "worth" in told else None,
         seed=told.get("seed", ""),
         code_digest=told.get("code_digest", ""),
         config_digest=told.get("config_digest", ""),

@@ -12,6 +12,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from flightworthy.errors import SpecError
+from flightworthy_airflow.links import report_url
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -161,7 +162,7 @@ class FlightworthyHook(BaseHook):
         return load(self.places.models / model, os.environ)
 
     def suite(self, model: str) -> Suite:
-        """The model's own expectations, from suite.yaml and suite.json. Raises SpecError."""
+        """The model's own expectations and actions: suite.yaml, suite.json, checkpoint.json. Raises SpecError."""
         from flightworthy.adapters.spec_files.suites import load_suite
 
         return load_suite(self.places.models / model, os.environ)
@@ -171,8 +172,15 @@ class FlightworthyHook(BaseHook):
         from flightworthy.adapters.gx_suites import GxSuites
         from flightworthy.adapters.partition_counts import DuckdbCounts
         from flightworthy.expectations import Instruments
+        from flightworthy_airflow.hooks.notifications import connection_of
 
-        validator = GxSuites(reports=self.places.home / "reports", spark_master=self.places.spark_master)
+        address = report_url("")
+        validator = GxSuites(
+            reports=self.places.home / "reports",
+            spark_master=self.places.spark_master,
+            address=address.rstrip("/") if "://" in address else None,
+            connections=connection_of,
+        )
         return Instruments(validator=validator, counter=DuckdbCounts())
 
     def lock(self) -> Path:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flightworthy.errors import Refused, Unavailable
 from flightworthy_airflow.hooks.databases import database_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from flightworthy.adapters.partition_files import PartitionFiles, Progress
+    from flightworthy.adapters.partition_files import PartitionFiles
+    from flightworthy.adapters.partition_files.progress import Tell
     from flightworthy.adapters.partition_files.sql_source import PartitionTable
-    from flightworthy.adapters.partition_files.wholeness import Wholeness
     from flightworthy.adapters.personal_columns import ProtectedSource, Protection
     from flightworthy.partition import SourceFile
     from flightworthy.spec import Source, Spec
 
-__all__ = ["listing", "source_of", "wholeness_of"]
+__all__ = ["listing", "missing_of", "partitions_of", "source_of"]
+
+T = TypeVar("T")
 
 _MOUNTED: dict[tuple[str, str], Any] = {}
 """File systems by scheme and connection: a watcher looks every second, and signing in takes longer than looking."""
@@ -31,24 +33,30 @@ def listing(source: Source) -> tuple[SourceFile, ...]:
         from flightworthy.adapters.partition_files.sql_source import PartitionTable
 
         return PartitionTable(source=source, types={}, engine=database_of(source)).files()
-    try:
-        return Landing.of(source, _files_at(source)).files()
-    except Unavailable:
-        # Its key may have been rotated: the next look asks for the connection again.
-        _MOUNTED.pop(_mount(source), None)
-        raise
+    return _asked(source, lambda files_at: Landing.of(source, files_at).files())
 
 
-def wholeness_of(source: Source) -> Wholeness:
-    """Who says whether a partition is all there, by its marker or manifest."""
+def missing_of(source: Source, key: str, files: Sequence[SourceFile], *, counted: dict[str, str]) -> str | None:
+    """What its marker or manifest says is missing of the partition ``key``; None where it is whole. Blocks.
+
+    ``counted`` keeps the digests of files between two calls, so that none is read again until it changes.
+    """
     from flightworthy.adapters.partition_files.wholeness import Wholeness
 
-    return Wholeness.of(source, _files_at(source))
+    return _asked(source, lambda files_at: Wholeness.of(source, files_at, counted=counted).missing(key, files))
 
 
-def source_of(
-    spec: Spec, protection: Protection, *, progress: Callable[[Progress], None] | None = None
-) -> ProtectedSource:
+def partitions_of(source: Source, file: SourceFile) -> tuple[SourceFile, ...]:
+    """The partitions in the one ``file`` that holds all, each with the digest of its rows. Reads all of it; blocks.
+
+    Raises `PartitionRefused` where it cannot be read, and `Unavailable` where it is no longer the file that was listed.
+    """
+    from flightworthy.adapters.partition_files import PartitionFiles
+
+    return _asked(source, lambda files_at: PartitionFiles(source=source, types={}, files_at=files_at).partitions(file))
+
+
+def source_of(spec: Spec, protection: Protection, *, progress: Tell | None = None) -> ProtectedSource:
     """The model's source, typed as its spec says; what names a person is treated before anybody sees it.
 
     ``progress`` is told now and then how far a long reading is.
@@ -58,14 +66,14 @@ def source_of(
     return ProtectedSource(source=_unprotected(spec, progress), protection=protection)
 
 
-def _unprotected(spec: Spec, progress: Callable[[Progress], None] | None) -> PartitionFiles | PartitionTable:
+def _unprotected(spec: Spec, progress: Tell | None) -> PartitionFiles | PartitionTable:
     from flightworthy.adapters.partition_files import PartitionFiles
 
     source = spec.source
     if source.is_sql:
         from flightworthy.adapters.partition_files.sql_source import PartitionTable
 
-        return PartitionTable.of(spec, database_of(source))
+        return PartitionTable.of(spec, database_of(source), progress=progress)
     files_at = None if source.conn_id is None else _mounted(source.conn_id, _mount(source)[0])
     return PartitionFiles.of(spec, files_at=files_at, progress=progress)
 
@@ -73,6 +81,32 @@ def _unprotected(spec: Spec, progress: Callable[[Progress], None] | None) -> Par
 def _mount(source: Source) -> tuple[str, str]:
     scheme, found, _ = source.uri.partition("://")
     return (scheme if found else "file"), source.conn_id or ""
+
+
+def _asked(source: Source, ask: Callable[[Any], T]) -> T:
+    """What a source's store answers; where it lets us in no more, with its connection as that is by now, once more.
+
+    A key may have been rotated, or the store have moved. Raises `Unavailable` where it then does not answer either.
+    """
+    mount = _mount(source)
+    kept = _MOUNTED.get(mount)
+    if kept is not None:
+        try:
+            return ask(kept)
+        except Unavailable:
+            _let_go(mount, kept)
+    files_at = _files_at(source)
+    try:
+        return ask(files_at)
+    except Unavailable:
+        _let_go(mount, files_at)
+        raise
+
+
+def _let_go(mount: tuple[str, str], files_at: Any) -> None:
+    # Another thread may have signed in anew meanwhile.
+    if _MOUNTED.get(mount) is files_at:
+        _MOUNTED.pop(mount, None)
 
 
 def _files_at(source: Source) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 
@@ -13,6 +14,9 @@ from flightworthy_airflow.hooks.flightworthy import FlightworthyHook
 from flightworthy_airflow.links import ReportLink
 from flightworthy_airflow.references import DatasetReference, pack, unpack
 from flightworthy_airflow.refusals import refusals_fail
+
+if TYPE_CHECKING:
+    from flightworthy.expectations import SuiteResult
 
 __all__ = ["CheckExpectationsOperator"]
 
@@ -23,6 +27,9 @@ class CheckExpectationsOperator(BaseOperator):
     What is refused goes to quarantine: single rows where the suite says so, else the partition, and then the task fails
     with every objection. So it does while an older partition of the window waits there: until that is mended, taken
     back in or given up, nobody learns from a window that holds it.
+
+    The actions of the model's checkpoint.json are taken of each result, before its verdict is written: a task that was
+    killed in between takes them again. One that fails is a warning in the log, and changes nothing else.
 
     :param model: the model's name
     :param dataset: the output of ``ingest``
@@ -58,9 +65,7 @@ class CheckExpectationsOperator(BaseOperator):
                 now=hook.now(),
             )
             for result in checked.results:
-                self.log.info("checked partition=%s expectations=%s", result.key, result.checked)
-                for warning in result.warnings:
-                    self.log.warning("partition %s: %s", result.key, warning)
+                self._tell(result)
             docs = checked.result or (checked.results[-1] if checked.results else None)
             self.report_path = docs.docs if docs else None
             for parted in checked.parted:
@@ -82,3 +87,12 @@ class CheckExpectationsOperator(BaseOperator):
         version = checked.version
         own = dataset.partition_digest if version.partition is None else version.partition.digest
         return pack(replace(dataset, partition_digest=own, dataset_digest=version.digest, rows=version.rows))
+
+    def _tell(self, result: SuiteResult) -> None:
+        self.log.info("checked partition=%s expectations=%s", result.key, result.checked)
+        for warning in result.warnings:
+            self.log.warning("partition %s: %s", result.key, warning)
+        for action in result.actions:
+            level = logging.WARNING if action.outcome == "failed" else logging.INFO
+            why = f": {action.why}" if action.why else ""
+            self.log.log(level, "action partition=%s name=%s %s%s", result.key, action.name, action.outcome, why)

@@ -87,6 +87,7 @@ class EvaluateOperator(BaseOperator):
                     decision=found.review.decision.pack(),
                     metrics=_values(found.review.challenger),
                     champion_metrics=_champion_values(found.review),
+                    worth=found.review.worth.pack(),
                     report=self.report_path,
                     backtest=self._backtest(hook, spec, dataset, asked, found.review),
                     intent=dataset.intent,

@@ -16,7 +16,7 @@ from flightworthy_airflow.refusals import refusals_fail
 from flightworthy_airflow.runs import Intent, Run, describe
 
 if TYPE_CHECKING:
-    from flightworthy.adapters.partition_files import Progress
+    from flightworthy.adapters.partition_files.progress import Progress
     from flightworthy.known import Ask
     from flightworthy.spec import Spec
 

@@ -53,6 +53,7 @@ class RegisterOperator(BaseOperator):
         self.report_path: str | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
+        from flightworthy.baseline import Worth
         from flightworthy.gates import Decision
         from flightworthy.registry import register
         from flightworthy.training import TrainingRun
@@ -67,6 +68,7 @@ class RegisterOperator(BaseOperator):
                 run,
                 Decision.unpack(evaluation.decision),
                 intent=evaluation.intent,
+                worth=Worth.unpack(evaluation.worth),
                 signer=hook.signer(),
             )
             if evaluation.backtest is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from airflow.sdk import BaseSensorOperator, Context
 
 from flightworthy_airflow.docs import documented
+from flightworthy_airflow.refusals import refusals_fail
 from flightworthy_airflow.runs import describe
 from flightworthy_airflow.triggers.partition_landed import PartitionLandedTrigger
 
@@ -16,51 +17,33 @@ __all__ = ["NewPartitionSensor"]
 
 
 class NewPartitionSensor(BaseSensorOperator):
-    """Succeeds with the partition key once its files have settled.
+    """Succeeds with the partition key once the run's partition is whole, be it of files or rows of a table.
 
-    :param uri: the source, with ``{partition}`` where the key stands
-    :param partition_format: how a key is written, as ``strftime`` writes it
+    :param source: where it lands, as the section ``source`` of a model.yaml (templated)
     :param partition: the key (templated); by default that of the run's data interval
-    :param source_conn_id: the Airflow connection of the store it lies in, as ``source.conn_id``
-    :param complete: how it is known that it is whole, as ``source.complete`` of a model.yaml
     """
 
-    template_fields: Sequence[str] = ("uri", "partition")
+    template_fields: Sequence[str] = ("source", "partition")
 
-    def __init__(
-        self,
-        *,
-        uri: str,
-        partition_format: str = "%Y-%m-%d",
-        partition: str | None = None,
-        complete: str | dict[str, str] = "settled",
-        source_conn_id: str | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, source: dict[str, Any], partition: str | None = None, **kwargs: Any) -> None:
         super().__init__(**documented(self, {"timeout": timedelta(days=1).total_seconds(), **kwargs}))
-        self.uri = uri
-        self.partition_format = partition_format
+        self.source = source
         self.partition = partition
-        self.complete = complete
-        self.source_conn_id = source_conn_id
 
     def execute(self, context: Context) -> None:
         from flightworthy.partition import key_of
+        from flightworthy.spec.reading import source_from
 
         run = describe(context)
+        with refusals_fail():
+            source = source_from(self.source)
         key = self.partition or run.partition
         if key is None and run.interval_start is not None:
-            key = key_of(run.interval_start, self.partition_format)
+            key = key_of(run.interval_start, source.partition)
         if key is None:
             raise ValueError("this run has no data interval; tell the sensor which partition to wait for")
         self.defer(
-            trigger=PartitionLandedTrigger(
-                uri=self.uri,
-                partition_format=self.partition_format,
-                partition=key,
-                complete=self.complete,
-                source_conn_id=self.source_conn_id,
-            ),
+            trigger=PartitionLandedTrigger(source=self.source, partition=key),
             method_name="conclude",
             timeout=timedelta(seconds=self.timeout),
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -111,6 +112,19 @@ def test_the_same_rows_have_the_same_digest_in_any_batches(store, size):
     assert store.rows(store.write("m", "2026-01", rows, sources=[], now=NOW)).frame()["id"].tolist() == list(
         range(count)
     )
+
+
+def test_a_file_is_hashed_as_it_is_written(store):
+    """And whole numbers of any size come back from it, though it keeps their differences."""
+    extremes = pa.array([2**64 - 1, 0, None, 2**63], pa.uint64())
+    rows = pa.table({"id": [-(2**63), 2**63 - 1, None, 0], "large": extremes, "x": [0.5, -0.0, None, 1e300]})
+    with store.staged("m", rows) as staged:
+        assert staged.file_sha256 == hashlib.sha256(staged.file.read_bytes()).hexdigest()
+        assert parquet.read_table(staged.file).to_pydict() == rows.to_pydict()
+        group = parquet.ParquetFile(staged.file).metadata.row_group(0)
+    encodings = {group.column(each).path_in_schema: group.column(each).encodings for each in range(3)}
+    assert "DELTA_BINARY_PACKED" in encodings["id"]
+    assert "DELTA_BINARY_PACKED" in encodings["large"]
 
 
 def test_rows_are_never_all_in_memory(store):

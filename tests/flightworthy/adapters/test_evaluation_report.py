@@ -125,5 +125,7 @@ def test_the_report_says_whom_the_challenger_was_compared_with(page: Page) -> No
 
 def test_the_baseline_stands_beside_the_challenger(page: Page) -> None:
     """By its name, so that a reader sees what the model has to beat."""
+    found = make_contender("baseline", "any", 0.1).evaluation.metrics["log_loss"]
     assert f"what {EVIL} alone predicts" in page.text
+    assert f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}]" in page.text
     assert "better by" in page.text

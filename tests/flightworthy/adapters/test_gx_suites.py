@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,11 +63,12 @@ def records():
 def validate(tmp_path, expectations, request):
     store = DatasetFiles(root=tmp_path / "datasets")
 
-    def validate(frame, expected=expectations, *, key="2026-01-05", now=NOW):
+    def validate(frame, expected=expectations, *, key="2026-01-05", now=NOW, **more):
         content = pa.Table.from_pandas(frame, preserve_index=False)
         rows = store.rows(store.write("diagnosis", key, content, sources=[], now=now))
         suites = GxSuites(reports=tmp_path)
-        return suites.validate(rows, expected, engine=request.param, model="diagnosis", key=key, now=now)
+        result = suites.validate(rows, expected, engine=request.param, model="diagnosis", key=key, now=now)
+        return suites.publish(replace(result, **more), [])
 
     validate.engine = request.param
     return validate
@@ -123,17 +125,27 @@ def test_another_unit_is_refused(validate, records):
 
 def test_what_the_comparisons_said_stands_on_the_page_once(validate, records, tmp_path):
     """Below the suite's own results, as text; a task that is run again leaves no second copy."""
-    result, suites = validate(records[:100]), GxSuites(reports=tmp_path)
-    page = tmp_path / result.docs
-    alone = page.read_text(encoding="utf-8")
+    alone = (tmp_path / validate(records[:100]).docs).read_text(encoding="utf-8")
     seen = FailedExpectation(expectation="leak", column="<b>", observed="tells the label", severity="critical")
     for _ in range(2):
-        suites.show(result, {"leak": [seen], "future": []})
-        told = page.read_text(encoding="utf-8")
-        assert told.count("<td>critical</td><td>&lt;b&gt;: leak: tells the label</td>") == 1
+        result = validate(records[:100], failures=(seen,), besides=("leak", "future"))
+        told = (tmp_path / result.docs).read_text(encoding="utf-8")
+        assert told.count("<td>leak</td><td>critical</td><td>&lt;b&gt;: leak: tells the label</td>") == 1
         assert told.count("<td>future</td><td>met</td><td></td>") == 1
     assert told.endswith(alone[alone.rindex("</body>") :])
     assert len(told) > len(alone)
+
+
+def test_a_column_that_is_gone_stands_on_the_page(validate, records, tmp_path):
+    """No engine was asked of it, and the library would show nothing."""
+    asked = [
+        expect("column_max_to_be_between", column="mean_area", max_value=5000),
+        expect("column_values_to_be_between", column="mean_radius", min_value=0),
+    ]
+    result = validate(records[:100].drop(columns="mean_area"), asked)
+    told = (tmp_path / result.docs).read_text(encoding="utf-8")
+    assert "mean_area" in told
+    assert "the column is not there" in told
 
 
 @pytest.mark.parametrize(
@@ -247,3 +259,14 @@ def test_what_an_engine_answered_is_not_asked_again_because_something_else_faile
         bundled[0].metric_configuration.id: 2,
     }
     assert asked == {"direct": 1, "text": 1, "bundled": 2, "pattern": 2}
+
+
+def test_rows_may_have_a_column_called_filename(validate):
+    """It is theirs, and not what DuckDB would say of its files."""
+    frame = pd.DataFrame({"filename": ["a.png", "b.png"], "file_index": [3, 4]})
+    met = (
+        expect("column_values_to_be_in_set", column="filename", value_set=["a.png", "b.png"]),
+        expect("column_values_to_be_increasing", column="file_index"),
+        expect("table_columns_to_match_set", column_set=["filename", "file_index"]),
+    )
+    assert validate(frame, met).failures == ()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import html
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,6 +70,22 @@ def test_counts_are_those_of_the_rows(files):
         sum(of is not None for of in [*c, c[0]]),
         sum(of is not None for of in c[:100]),
     ]
+
+
+@pytest.mark.parametrize(
+    "name", ["value", "positive", "positives", "negatives", "level", "place", "here", "$1", 'a"b', "x;y"]
+)
+def test_a_column_may_have_any_name(name, files):
+    """Also one that the counting itself uses, as a feature and as the target."""
+    x, y = [float(each % 17) for each in range(100)], [0, 1] * 50
+    usual = DuckdbCounts().count(
+        files("1", x=x, y=y), files("0", x=x, y=y), replace(ASKED, features={"x": "number"}, slices=())
+    )
+    for feature, target in ((name, "y"), ("x", name)):
+        rows = {feature: x, target: y}
+        asked = Asked(target=target, positive=1, features={feature: "number"}, slices=())
+        counts = DuckdbCounts().count(files("3", **rows), files("2", **rows), asked)
+        assert (counts.labels, counts.ranks[feature], counts.repeats) == (usual.labels, usual.ranks["x"], 100)
 
 
 def test_another_unit_and_a_column_that_tells_the_label_show(files):

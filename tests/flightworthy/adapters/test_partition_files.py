@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import gzip
 import hashlib
 import io
@@ -10,6 +11,7 @@ import os
 import re
 import tracemalloc
 import zipfile
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +22,7 @@ from pyarrow import parquet
 
 from flightworthy.adapters import partition_files
 from flightworthy.adapters.partition_files import PartitionFiles, csv_text
+from flightworthy.adapters.partition_files.quotes import Quotes
 from flightworthy.errors import PartitionRefused, Unavailable
 from flightworthy.spec import EventTime, Source
 
@@ -69,8 +72,16 @@ def parquet_of(**columns) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
+def text_of(*cells: bytes) -> pa.Array:
+    """A column of text, whatever its bytes are."""
+    column = pa.array(cells, pa.binary())
+    return pa.Array.from_buffers(pa.string(), len(cells), column.buffers())
+
+
 BAD = {
     "17 0 bytes": (b"", "is empty (0 bytes). The upload may have been cut short", {}),
+    "18 a header without its line's end": ("id,age", "has a header and no rows", {}),
+    "18 blank lines only": ("\n\r\n", "holds nothing but blank lines", {}),
     "18 header only": ("id,age\n", "has a header and no rows", {}),
     "19 duplicate header": ("id,age,age\n1,2,3\n", "names the column 'age' twice", {"column": "age", "line": 1}),
     "20 every row longer": ("id,age\n1,2,3\n4,5,6\n", "has 3 cells in line 2, and its header 2", {"line": 2}),
@@ -85,8 +96,15 @@ BAD = {
     "28 NUL": (b"id,age\n1,2\n3,\0\n", "holds a NUL byte in line 3", {"line": 3}),
     "33 an archive": (b"\x1f\x8b\x08rest", "is not CSV but a gzip archive. Land it unpacked", {}),
     "semicolons": ("id;age\n1;2\n", "is separated by semicolons. Separate cells by commas", {"line": 1}),
+    "nameless columns": (",\n,\n", "has no name for column 1", {"line": 1}),
     "a nameless column": ("id,,age\n1,2,3\n", "has no name for column 2", {"line": 1}),
     "an open quote": ('id,sex\n1,m\n2,"f\n3,m\n', "opens a quote in line 3 that is never closed", {"line": 3}),
+    "two quotes that swallow a row": (
+        'id,sex\n1,m\n2,"f\n3,m\n4,"f\n5,m\n',
+        "begins in line 3: rows may have",
+        {"line": 3},
+    ),
+    "more behind a quote": ('id,sex\n1,m\n2,"f"m\n', "has more behind a closing quote, in the row", {"line": 3}),
     "a quote too late": ('id,sex\n1,m\n2,f\n3,"m\n', "opens a quote in line 4 that is never closed", {"line": 4}),
 }
 
@@ -133,6 +151,16 @@ BAD_LINES = {
         {"line": 3},
     ),
     "no object": ("[1, 2]\n", "line 1 is no object with keys", {"line": 1}),
+    "28 a NUL as JSON writes it": (
+        '{"id":1,"s":null}\n{"id":2,"s":"a\\u0000"}\n',
+        "line 2, column 's': the text holds a NUL",
+        {"line": 2},
+    ),
+    "half a character for a name": (
+        '{"id":1,"\\ud800":2}\n',
+        "half a character (a lone surrogate) is no text",
+        {"line": 1},
+    ),
     "a cut line": ('{"id":1}\n{"id":', "line 2 is not JSON: Expecting value", {"line": 2}),
     "a single document": ('[\n{"id":1}\n]', "line 1 is not JSON: Expecting value", {"line": 1}),
     "a deep nest": ("[" * 10**5, "line 1 is nested too deeply", {"line": 1}),
@@ -206,6 +234,17 @@ def test_a_packed_file_that_is_cut_short_is_refused(packing, read):
     assert refusal.facts["digest"] == hashlib.sha256(whole[: len(whole) // 2]).hexdigest()
 
 
+@pytest.mark.parametrize("packing", [".gz", ".bz2", ".xz", ".zst"])
+def test_packed_streams_behind_each_other_are_all_read_or_the_file_is_refused(packing, read):
+    """As `cat` and parallel packers write them; a damaged one would silently end the rows."""
+    streams = [packed(b"id\n1\n", packing), packed(b"2\n", packing), packed(b"3\n" * 10**5, packing)]
+    assert read(b"".join(streams), name=f"{KEY}.csv{packing}").num_rows == 10**5 + 2
+    refusal = read(b"".join([*streams[:2], b"\7" + streams[2][1:]]), name=f"{KEY}.csv{packing}")
+    assert "cannot be unpacked" in refusal.message
+    if packing != ".zst":
+        assert read(streams[0] + b"\0" * 8, name=f"{KEY}.csv{packing}")["id"].to_pylist() == [1]
+
+
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_a_packed_bomb_is_not_unpacked(packing, read):
     """Bad input 33: reading stops at the bound, whatever the format."""
@@ -237,6 +276,26 @@ def test_a_line_without_end_is_refused(read):
         refusal = read(packed(content, ".gz"), name=f"{KEY}{suffix}.gz", largest="1GiB")
         assert "of more than 4,194,304 bytes" in refusal.message
         assert refusal.facts["line"] in {1, 2}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_columns_that_differ_only_in_case_are_refused(suffix, read):
+    """Fault 6: the suite's engine would ask one of them twice, and take the two for the expected set of columns."""
+    content = {
+        ".csv": "id,age,Age\n1,40,4000\n",
+        ".jsonl": '{"id":1,"age":40,"Age":4000}\n',
+        ".parquet": parquet_of(id=[1], age=[40], Age=[4000]),
+    }[suffix]
+    refusal = read(content, name=f"{KEY}{suffix}")
+    assert (
+        "names columns that differ only in case, 'age' and 'Age'. Databases take one for the other" in refusal.message
+    )
+    assert refusal.facts["column"] == "Age"
+
+
+def test_a_column_with_the_name_of_a_rows_place_is_refused(read):
+    """DuckDB gives the place of a row no other name; the check would break rather than object."""
+    assert "has a column 'File_Row_Number', a name that the checking" in read("id,File_Row_Number\n1,2\n").message
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
@@ -361,6 +420,16 @@ def test_only_the_empty_cell_is_missing(read):
     assert table["age"].to_pylist() == [3, None, 5]
 
 
+def test_a_header_is_read_to_its_end_however_long_it_is(read):
+    """Two thousand columns with long names are more than 64 KiB; none of them is left to guessing."""
+    names = [f"a_column_with_rather_a_long_name_{number:05d}" for number in range(2_000)]
+    table = read("\n".join(",".join(row) for row in (names, ["007"] * 2_000, ["true"] * 2_000)) + "\n")
+    assert all(table[name].to_pylist() == ["007", "true"] for name in names)
+    assert (
+        f"names the column {names[5]!r} twice" in read(",".join([*names, names[5]]) + "\n" + "1," * 2_000 + "1").message
+    )
+
+
 def test_ids_beyond_two_to_the_53_stay_exact(read):
     """Bad input 24: also beside a missing one, where pandas would round them to floats."""
     assert read("id\n9007199254740993\n").column("id").to_pylist() == [9007199254740993]
@@ -404,6 +473,35 @@ def test_a_quoted_cell_may_hold_commas_quotes_and_lines(read):
     assert read('id,sex\n1,5" disk\n')["sex"].to_pylist() == ['5" disk']
 
 
+def test_a_quote_within_a_cell_is_a_character_of_it(read):
+    """Inches are written so, and every reader agrees on them."""
+    assert read('id,sex\n1,5" x\n2,6"\n3,"""a"" b"\n')["sex"].to_pylist() == ['5" x', '6"', '"a" b']
+
+
+@settings(max_examples=1000)
+@given(
+    rows=st.lists(st.lists(st.text('a",\r\n', max_size=4), min_size=2, max_size=2), min_size=1, max_size=4),
+    cut=st.integers(1, 7),
+    strays=st.lists(st.integers(0, 12), max_size=2),
+)
+def test_quotes_are_plain_where_python_reads_the_same(rows, cut, strays):
+    """Whatever is called plain a strict parser takes; what a writer wrote always is, however its bytes are cut."""
+    sink = io.StringIO()
+    csv.writer(sink).writerows(rows)
+    text = sink.getvalue()
+    damaged = text
+    for stray in strays:
+        damaged = damaged[:stray] + '"' + damaged[stray:]
+    quotes = Quotes()
+    for start in range(0, len(damaged), cut):
+        quotes.take(damaged[start : start + cut].encode())
+    quotes.end()
+    if not strays:
+        assert quotes.are_plain
+    if quotes.are_plain:
+        list(csv.reader(io.StringIO(damaged, newline=""), strict=True))
+
+
 def test_a_truncated_parquet_file_is_refused(read):
     """Bad input 31."""
     whole = parquet_of(id=[1, 2, 3])
@@ -442,11 +540,23 @@ def test_parquet_text_is_not_made_into_numbers(read):
     [
         ({"weight": [1.0, float("inf")]}, "row 1, column 'weight': inf is not a finite number"),
         ({"weight": [[1.0], [2.0]]}, "column 'weight' is of the type list<"),
+        ({"at": pa.array([1000, None, 1500, 1], pa.timestamp("ns"))}, "row 2, column 'at': a value of the type time"),
+        ({"at": pa.array([0, 2**62], pa.timestamp("us", "UTC"))}, "row 1, column 'at': a value of the type timestamp"),
+        ({"on": pa.array([0, -800_000], pa.date32())}, "row 1, column 'on': a value of the type date32[day] cannot"),
+        ({"sex": ["f", None, "a\0b"]}, "row 2, column 'sex': the text holds a NUL. It is damaged"),
+        ({"sex": text_of(b"f", b"\xff\xfe")}, "row 1, column 'sex': the text is not UTF-8. Write it as UTF-8"),
     ],
 )
 def test_parquet_columns_that_cannot_be_used_are_refused(read, columns, said):
-    """Infinite numbers and nested columns."""
+    """Infinite numbers, nested columns, times that nobody could read again, damaged text; each with its own row."""
     assert said in read(parquet_of(**columns), name=f"{KEY}.parquet").message
+
+
+def test_days_and_times_of_all_years_that_there_are_are_kept(read):
+    """From the first to the last day of Python's calendar."""
+    first, last = (end.replace(tzinfo=UTC) for end in (datetime.min, datetime.max))  # noqa: DTZ901 - given one
+    ends = {"on": [date.min, None, date.max], "at": [first, None, last]}
+    assert read(parquet_of(**ends), name=f"{KEY}.parquet").to_pydict() == ends
 
 
 def test_the_parts_of_a_partition_must_have_one_schema(landing):
@@ -623,6 +733,17 @@ def test_a_row_whose_time_cannot_be_told_is_in_no_partition_and_is_named(landing
         "'1994 null' is not written as '%Y %b'",
     ]
     assert "line 202" in source.unplaced()[0].message
+
+
+def test_a_row_of_a_year_that_utc_has_not_is_in_no_partition(landing):
+    """The end of time, as some systems write it, in a zone west of Greenwich."""
+    landing.mkdir()
+    rows = "2026-01-05 12:00+0100\n" * 200
+    (landing / "all.csv").write_text(f"at\n{rows}9999-12-31 23:59-0500\n0001-01-01 00:00+0100\n")
+    times = EventTime(columns=("at",), format="%Y-%m-%d %H:%M%z")
+    source = PartitionFiles(source=Source(uri=f"{landing}/all.csv", partition="%Y-%m-%d", event_time=times), types={})
+    assert table_of(source.read([KEY])[KEY]).num_rows == 200
+    assert [row.message.split(", ", 1)[0].rsplit(" ", 1)[1] for row in source.unplaced()] == ["202", "203"]
 
 
 def test_a_file_whose_times_are_written_otherwise_is_refused(landing):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from flightworthy.known import Ask, KnownSince
 from flightworthy.spec import Source
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
+RESET = Path("/proc/self/clear_refs")
 TYPES = {"age": "integer", "amount": "number", "code": "category", "won": "boolean", "label": "integer"}
 
 
@@ -63,6 +65,12 @@ def bookings(engine, *rows: tuple[str, int], known: str = "2026-04-02 00:00:00")
     run(engine, f"CREATE TABLE IF NOT EXISTS bookings (id integer, booked_at {kind}, known_at {kind})")
     for at, number in rows:
         run(engine, "INSERT INTO bookings VALUES (:id, :at, :known)", id=number, at=at, known=known)
+
+
+def resident(what: str) -> int:
+    """Bytes of this process in memory: those that are (VmRSS), or were at most since ``RESET`` was told (VmHWM)."""
+    (line,) = [each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith(f"{what}:")]
+    return int(line.split()[1]) * 1024
 
 
 def rows_of(content) -> pa.Table:
@@ -241,6 +249,26 @@ def test_rows_pass_through_memory_and_are_never_all_in_it(engine, monkeypatch):
     assert read == count
     # A row of two times and a number is more than 200 bytes of Python.
     assert peak < count * 200 / 10
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not RESET.exists(), reason="only Linux tells the peak of a process from a moment on")
+def test_a_driver_keeps_no_more_of_a_partition_than_a_batch(postgresql, monkeypatch):
+    """What it holds is not Python's: sixty megabytes of text in the server are at no moment here."""
+    monkeypatch.setattr(sql_source, "BATCH", 1000)
+    count, wide = 60_000, 1000
+    run(postgresql, "CREATE TABLE bookings (id integer, booked_at timestamptz, note text)")
+    run(
+        postgresql,
+        f"INSERT INTO bookings SELECT n, '2026-03-01Z', repeat('x', {wide}) FROM generate_series(1, {count}) n",
+    )
+    run(postgresql, "INSERT INTO bookings VALUES (0, '2026-02-01Z', 'x')")
+    content = table_of(postgresql).read(["2026-03"])["2026-03"]
+    rows_of(table_of(postgresql).read(["2026-02"])["2026-02"])  # what is imported and allocated once
+    before = resident("VmRSS")
+    RESET.write_text("5")
+    assert [sum(batch.num_rows for batch in attempt) for attempt in content.attempts()] == [count]
+    assert resident("VmHWM") - before < count * wide / 3
 
 
 @pytest.mark.parametrize("table, query", [("bookinks", None), (None, "SELECT booked_at FROM nowhere")])

@@ -102,6 +102,14 @@ def test_a_dry_run_says_so_and_leaves_everything(erase: Callable[..., Told], hou
     assert {path: path.read_bytes() for path in (house.home / "datasets").rglob("*") if path.is_file()} == before
 
 
+def test_somebody_whom_nobody_knows_is_said_to_be_so(erase: Callable[..., Told]) -> None:
+    """Whoever mistypes an ID must not take it for done; they are kept out all the same."""
+    told = erase(f" {LEARNT}")
+    assert (told.code, "nobody with this ID was found; is it as the source writes it?" in told.out) == (0, True)
+    assert erase("nobody", "--json").document["found"] is False
+    assert [erase(LEARNT, "--json").document["found"] for _ in range(2)] == [True, True]
+
+
 def test_an_id_may_come_from_stdin_and_stays_out_of_the_shell_s_history(
     erase: Callable[..., Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -132,3 +133,27 @@ print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)
         cwd=ROOT,
     )  # fmt: skip
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_the_grammar_imports_no_command_but_the_one_that_was_asked(command: str | None) -> None:
+    """And of that one no vendor: what a command takes is told, and a slip of the pen refused, at once."""
+    program = f"""
+import contextlib, io, json, sys
+from flightworthy.cli.main import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main({[*filter(None, [command]), "--help"]!r})
+print(json.dumps(sorted(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+        env={"PYTHONPATH": str(ROOT / "include")}, cwd=ROOT,
+    )  # fmt: skip
+    imported = set(json.loads(done.stdout))
+    named = {name for name in COMMANDS if f"flightworthy.cli.{name.replace('-', '_')}" in imported}
+    assert named - ALSO.get(command, set()) == {command} - {None}
+    assert HEAVY & imported == set()
+
+
+ALSO = {"new": {"validate"}, "status": {"arrivals", "history"}}
+"""Commands whose answer shows what another one does."""

@@ -117,12 +117,13 @@ def _bytes_of(column: pa.Array) -> Iterator[Any]:
     else:
         if pa.types.is_temporal(column.type):
             column = pc.cast(column, pa.int32() if column.type == pa.date32() else pa.int64())
+        values = pc.fill_null(column, 0).to_numpy(zero_copy_only=False)
         # Zero has a sign in floats, and -0.0 equals 0.0.
-        yield (pc.fill_null(column, 0).to_numpy(zero_copy_only=False) + 0).tobytes()
+        yield values + 0.0 if pa.types.is_floating(column.type) else values
 
 
 def _text_bytes(cells: pa.Array) -> Iterator[Any]:
-    yield pc.binary_length(cells).to_numpy(zero_copy_only=False).astype("<i8").tobytes()
+    yield pc.binary_length(cells).to_numpy(zero_copy_only=False).astype("<i8", copy=False)
     _, offsets, text = cells.buffers()
     if len(cells) and text is not None:
         ends = np.frombuffer(offsets, np.int64)[cells.offset : cells.offset + len(cells) + 1]

@@ -28,6 +28,7 @@ __all__ = ["POSITION", "VIEW", "DuckdbExecutionEngine", "ParquetDatasource"]
 VIEW: Final = "partition_rows"
 POSITION: Final = "flightworthy_position"
 """The place of a row in its files; a hidden column of the view."""
+_FILE: Final = "flightworthy_file"
 
 
 class DuckdbExecutionEngine(AnsweredOnce, SqlAlchemyExecutionEngine):
@@ -119,8 +120,9 @@ def _view(files: Sequence[str], columns: Any) -> str:
         for each in columns
     ]
     listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-    position = f"struct_pack(file := filename, row := file_row_number) AS {POSITION}"
-    source = f"read_parquet([{listed}], filename = true, file_row_number = true, hive_partitioning = false)"
+    position = f"struct_pack(file := {_FILE}, row := file_row_number) AS {POSITION}"
+    # A column of the rows may be called filename, which is what DuckDB would call its own.
+    source = f"read_parquet([{listed}], filename = '{_FILE}', file_row_number = true, hive_partitioning = false)"
     return f"CREATE VIEW {VIEW} AS SELECT {', '.join([*selected, position])} FROM {source}"  # noqa: S608 # quoted
 
 

@@ -7,28 +7,53 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import great_expectations as gx
 import pandas as pd
+from great_expectations.checkpoint.checkpoint import CheckpointResult
+from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 from great_expectations.core.run_identifier import RunIdentifier
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.metadata_types import FailureSeverity
 
+from flightworthy.adapters.gx_suites.actions import Surroundings, take
+from flightworthy.adapters.gx_suites.completed import completed, refused
 from flightworthy.adapters.gx_suites.disagreements import disagreement
-from flightworthy.adapters.gx_suites.pages import add_comparisons, context_of, write_page
+from flightworthy.adapters.gx_suites.pages import add_ours, context_of, links_of, write_page
 from flightworthy.adapters.gx_suites.parquet_columns import Column, columns_of
 from flightworthy.adapters.gx_suites.results import absent, failure, untold
-from flightworthy.errors import SpecError
-from flightworthy.expectations import Engine, Expectation, FailedExpectation, StoredRows, SuiteResult
+from flightworthy.errors import Refused, SpecError
+from flightworthy.expectations import (
+    Action,
+    Connection,
+    Connections,
+    Engine,
+    Expectation,
+    FailedExpectation,
+    StoredRows,
+    SuiteResult,
+)
 
 __all__ = ["GxSuites"]
 
 _SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ran:
+    """What the library keeps of a run, until its page is written."""
+
+    context: Any
+    result: CheckpointResult
+    unasked: tuple[ExpectationValidationResult, ...]
+
+
+def _nowhere(conn_id: str) -> Connection:
+    raise Refused(f"connection {conn_id} is known inside Airflow only", conn_id=conn_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +63,10 @@ class GxSuites:
     reports: Path
     spark_master: str | None = None
     """Where Spark is, for suites that ask for it."""
+    address: str | None = None
+    """Where the folder of reports is read, for the links in messages; None: its pages are named as files."""
+    connections: Connections = _nowhere
+    seconds_of_an_action: float = 30.0
 
     def validate(
         self,
@@ -54,48 +83,53 @@ class GxSuites:
         One that looks at a column which is not there has failed; Great Expectations would show a traceback instead.
         """
         columns = {each.name: each for each in columns_of([Path(file) for file in rows.files])}
-        unasked = [each for each in map(partial(_unasked, columns=columns), expectations) if each]
-        able = [each for each in expectations if not _unasked(each, columns)]
-        site = self.reports / model / "data_docs"
-        context = context_of(site)
+        asked = [(each, _unasked(each, columns)) for each in expectations]
+        address = None if self.address is None else f"{self.address}/{model}/data_docs"
+        context = context_of(self._site(model), address)
+        able = [_configured(each, engine) for each, failed in asked if failed is None]
         definition, parameters = self._batch(context, rows, engine)
-        suite = context.suites.add(
-            gx.ExpectationSuite(name=model, expectations=[_configured(each, engine) for each in able])
+        ran = _checkpoint(context, definition, able, model=model, key=key).run(
+            batch_parameters=parameters, run_id=RunIdentifier(run_name=key, run_time=now)
         )
-        checkpoint = context.checkpoints.add(
-            gx.Checkpoint(
-                name=model,
-                validation_definitions=[
-                    context.validation_definitions.add(
-                        gx.ValidationDefinition(name=model, data=definition, suite=suite)
-                    )
-                ],
-                actions=[],
-                result_format={
-                    "result_format": "BASIC",
-                    "partial_unexpected_count": _SHOWN,
-                    "return_unexpected_index_query": False,
-                },
-            )
-        )
-        ran = checkpoint.run(batch_parameters=parameters, run_id=RunIdentifier(run_name=key, run_time=now))
-        ((identifier, result),) = ran.run_results.items()
-        page = write_page(context, identifier, site=site, model=model)
+        (result,) = ran.run_results.values()
         failures = [failure(each.to_json_dict()) for each in result.results if not each.success]
-        failures += unasked
+        failures += [failed for _, failed in asked if failed is not None]
         order = [each.type for each in expectations]
+        unasked = tuple(refused(failed, each.kwargs) for each, failed in asked if failed is not None)
         return SuiteResult(
             model=model,
             key=key,
             checked=len(expectations),
             failures=tuple(sorted(failures, key=lambda each: order.index(each.expectation))),
-            docs=None if page is None else page.relative_to(self.reports.absolute()).as_posix(),
+            docs=None,
+            evidence=_Ran(context=context, result=ran, unasked=unasked),
         )
 
-    def show(self, result: SuiteResult, compared: Mapping[str, Sequence[FailedExpectation]]) -> None:
-        """Add what the comparisons said to the page of ``result``."""
-        if result.docs is not None:
-            add_comparisons(self.reports / result.docs, compared)
+    def publish(self, result: SuiteResult, actions: Sequence[Action]) -> SuiteResult:
+        """Write the page of ``result``, take the actions, and note on the page what became of them."""
+        ran: _Ran = result.evidence
+        whole = completed(ran.result, ran.unasked, met=0)
+        ((identifier, shown),) = whole.run_results.items()
+        ran.context.validation_results_store.set(identifier, shown)
+        page = write_page(ran.context, identifier, site=self._site(result.model), model=result.model)
+        docs = None if page is None else page.relative_to(self.reports.absolute()).as_posix()
+        published = replace(result, docs=docs, evidence=None)
+        if page is not None:
+            add_ours(page, published)
+        if actions:
+            around = Surroundings(
+                context=ran.context,
+                connections=self.connections,
+                links=links_of(ran.context, identifier),
+                seconds=self.seconds_of_an_action,
+            )
+            published = replace(published, actions=take(actions, _with_besides(whole, result), around))
+            if page is not None:
+                add_ours(page, published)
+        return published
+
+    def _site(self, model: str) -> Path:
+        return self.reports / model / "data_docs"
 
     def pick(self, rows: StoredRows, expectations: Sequence[Expectation], *, engine: Engine) -> list[list[int]]:
         """Of each expectation the places of the rows that do not meet it, by the library's own conditions."""
@@ -116,6 +150,32 @@ class GxSuites:
         if engine == "spark":
             return _in_spark(context, rows, self.spark_master)
         return (_in_duckdb if engine == "duckdb" else _in_pandas)(context, rows)
+
+
+def _checkpoint(context: Any, definition: Any, expectations: Sequence[Any], *, model: str, key: str) -> Any:
+    """A checkpoint without actions: those are taken once it is known which result stands."""
+    suite = context.suites.add(gx.ExpectationSuite(name=model, expectations=list(expectations)))
+    validation = context.validation_definitions.add(gx.ValidationDefinition(name=model, data=definition, suite=suite))
+    return context.checkpoints.add(
+        gx.Checkpoint(
+            name=f"{model} {key}",  # the title of every message
+            validation_definitions=[validation],
+            actions=[],
+            result_format={
+                "result_format": "BASIC",
+                "partial_unexpected_count": _SHOWN,
+                "return_unexpected_index_query": False,
+            },
+        )
+    )
+
+
+def _with_besides(ran: CheckpointResult, result: SuiteResult) -> CheckpointResult:
+    """A message must not tell of a success where something else refused."""
+    failed = [each for each in result.failures if each.expectation in result.besides]
+    met = len(set(result.besides) - {each.expectation for each in failed})
+    told = [refused(each, {} if each.column is None else {"column": each.column}) for each in failed]
+    return completed(ran, told, met=met)
 
 
 def _unasked(expectation: Expectation, columns: Mapping[str, Column]) -> FailedExpectation | None:

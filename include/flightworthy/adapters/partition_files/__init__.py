@@ -7,9 +7,8 @@ as a whole.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -19,12 +18,13 @@ from flightworthy.adapters.partition_files.columns import Protect, TypedRows
 from flightworthy.adapters.partition_files.event_time import Sorted, sorted_by_time
 from flightworthy.adapters.partition_files.listing import Landing
 from flightworthy.adapters.partition_files.parts import joined
+from flightworthy.adapters.partition_files.progress import Tell, told
 from flightworthy.adapters.partition_files.unpacking import LandedFile, landed
 from flightworthy.errors import PartitionRefused
 from flightworthy.partition import SourceFile
 from flightworthy.spec import Source, Spec
 
-__all__ = ["PartitionFiles", "Progress"]
+__all__ = ["PartitionFiles"]
 
 _FORMATS: Final[Mapping[str, Callable[[LandedFile, tuple[str, ...]], Iterator[Cells]]]] = {
     ".csv": csv_text.cells,
@@ -32,20 +32,6 @@ _FORMATS: Final[Mapping[str, Callable[[LandedFile, tuple[str, ...]], Iterator[Ce
     ".ndjson": json_lines.cells,
     ".parquet": parquet_parts.cells,
 }
-_PAUSE: Final = 5.0
-"""Seconds between two tellings of progress."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far the reading of a file is."""
-
-    uri: str
-    rows: int
-    share: float
-    """Of its bytes, from 0 to 1."""
-    rate: float
-    """Rows a second."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,7 +49,7 @@ class PartitionFiles:
     types: Mapping[str, str]
     files_at: Any = None
     protect: Protect | None = None
-    progress: Callable[[Progress], None] | None = None
+    progress: Tell | None = None
     _sorted: dict[str, tuple[str, Sorted]] = field(default_factory=dict)
 
     @classmethod
@@ -77,13 +63,14 @@ class PartitionFiles:
         A missing folder holds no files. Raises `PartitionRefused` if the keys of the one file cannot be told.
         """
         found = self._landing().files()
-        if self.source.event_time is None:
+        if not self.source.is_one_file:
             return found
-        return tuple(
-            SourceFile(key=key, uri=file.uri, size=file.size, modified_at=file.modified_at)
-            for file in found
-            for key in self._by_time(file).scratch.keys
-        )
+        return tuple(replace(file, key=key) for file in found for key in self._by_time(file).scratch.keys)
+
+    def partitions(self, file: SourceFile) -> tuple[SourceFile, ...]:
+        """The partitions in the one ``file`` that holds all, in time order, each with the digest of its rows."""
+        found = self._by_time(file)
+        return tuple(replace(file, key=key, digest=found.digest(key)) for key in found.scratch.keys)
 
     def read(self, keys: Sequence[str]) -> dict[str, TypedRows | PartitionRefused]:
         """The rows of each key, or why there are none. Most of what can be wrong is found while they are read."""
@@ -123,25 +110,21 @@ class PartitionFiles:
             with landed(self._landing(), file, largest=self.source.largest) as opened:
                 try:
                     cells = _FORMATS.get(opened.kind, _unknown)(opened, self.source.missing)
-                    yield from self._told(cells, opened)
+                    yield from told(
+                        cells, self.progress, uri=opened.uri, count=_row_count, share=lambda _: opened.share()
+                    )
                 except PartitionRefused:
                     digest = opened.digest()
                     raise
         except PartitionRefused as refusal:
             raise PartitionRefused(refusal.message, **{"file": file.uri, "digest": digest, **refusal.facts}) from None
 
-    def _told(self, all_cells: Iterator[Cells], file: LandedFile) -> Iterator[Cells]:
-        began = told = time.monotonic()
-        rows = 0
-        for cells in all_cells:
-            yield cells
-            rows += cells.batch.num_rows
-            if self.progress is not None and (now := time.monotonic()) - told >= _PAUSE:
-                told = now
-                self.progress(Progress(uri=file.uri, rows=rows, share=file.share(), rate=rows / (now - began)))
-
     def _landing(self) -> Landing:
         return Landing.of(self.source, self.files_at)
+
+
+def _row_count(cells: Cells) -> int:
+    return int(cells.batch.num_rows)
 
 
 def _unknown(file: LandedFile, _: tuple[str, ...]) -> Iterator[Cells]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flightworthy.adapters.partition_files import own_types, written
-from flightworthy.adapters.partition_files.cells import Cells
+from flightworthy.adapters.partition_files.cells import Cells, refused
 from flightworthy.errors import PartitionRefused
 
 __all__ = ["TypedRows"]
@@ -24,6 +25,7 @@ __all__ = ["TypedRows"]
 Protect = Callable[[], Callable[[pa.Table], pa.Table]]
 """Begins with a partition's first row; what it gives is applied to each batch of its typed rows."""
 Candidate = Callable[[pa.Array], pa.Array | None]
+_RESERVED: Final = frozenset({"file_row_number", "flightworthy_file", "flightworthy_position"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,8 @@ class _Typing:
     def typed(self, cells: Cells) -> pa.RecordBatch:
         """The columns, each as what it may still be."""
         schema = cells.batch.schema
+        if not self._begun:
+            _check_names(schema.names, cells)
         columns = [self._column(cells, column.name) for column in schema]
         self._begun = True
         return pa.RecordBatch.from_arrays(columns, names=schema.names)
@@ -92,7 +96,7 @@ class _Typing:
             if column is not None:
                 break
             if len(candidates) == 1:
-                raise _untyped(cells, name)
+                raise _untyped(cells, name, candidates[0])
             self._candidates[name] = candidates[1:]
             self.holds = self.holds and not self._begun
         if pa.types.is_floating(column.type):
@@ -107,6 +111,19 @@ class _Typing:
                 self._odd[name] = (cells, int(odd[0]))
 
 
+def _check_names(names: list[str], cells: Cells) -> None:
+    """DuckDB and Great Expectations take ``Age`` for ``age``: what is expected of one would be asked of the other."""
+    known: dict[str, str] = {}
+    for name in names:
+        if name.lower() in _RESERVED:
+            what = f"has a column {name!r}, a name that the checking of rows takes for their place"
+            raise refused(cells.place.uri, what, "Rename it, or leave it out.", column=name)
+        if (other := known.setdefault(name.lower(), name)) != name:
+            what = f"names columns that differ only in case, {other!r} and {name!r}"
+            next_step = "Databases take one for the other; rename one of them, or leave it out."
+            raise refused(cells.place.uri, what, next_step, column=name)
+
+
 def _candidates_of(cells: Cells, name: str, kind: str | None) -> tuple[Candidate, ...]:
     if cells.place.line_of is None:
         return own_types.candidates(cells.batch.schema.field(name).type, kind)
@@ -118,7 +135,16 @@ def _may_be(candidate: Candidate, cells: Cells, name: str) -> bool:
     return said is None or written.allows(candidate, said)
 
 
-def _untyped(cells: Cells, name: str) -> PartitionRefused:
-    kind = cells.batch.schema.field(name).type
-    what = f"a value of the type {kind} cannot be kept as it is"
-    return cells.refused(name, 0, what, "Times are kept to the microsecond; write them so.")
+def _untyped(cells: Cells, name: str, candidate: Candidate) -> PartitionRefused:
+    """Of the first cell that is none; found by halves, since only all of a column's cells together are looked at."""
+    column = cells.batch.column(name)
+    first, size = 0, len(column)
+    while size > 1:
+        half = size // 2
+        if candidate(column.slice(first, half)) is None:
+            size = half
+        else:
+            first, size = first + half, size - half
+    what = f"a value of the type {column.type} cannot be kept as it is"
+    next_step = "Days, and times to the microsecond, are kept, of the years 1 to 9999; write them so."
+    return cells.refused(name, first, what, next_step)

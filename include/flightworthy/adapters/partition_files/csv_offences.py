@@ -5,14 +5,16 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import islice
 from typing import Any
 
 from flightworthy.adapters.partition_files.cells import refused
 from flightworthy.adapters.partition_files.unpacking import LandedFile
 from flightworthy.errors import PartitionRefused
 
-__all__ = ["found", "line_of", "refuse_open_quote"]
+__all__ = ["found", "head", "line_of", "refuse_stray_quote"]
 
 
 def found(file: LandedFile, columns: int, *, longest: int) -> PartitionRefused | None:
@@ -32,6 +34,17 @@ def found(file: LandedFile, columns: int, *, longest: int) -> PartitionRefused |
     return None
 
 
+def head(file: LandedFile, *, longest: int) -> tuple[list[str], list[str] | None]:
+    """The header, empty if there is none, and the first row, if there is one."""
+    found: list[list[str]] = []
+    try:
+        with closing(_records(file, longest)) as records:
+            found.extend(record for _, record in islice(records, 2))
+    except csv.Error:
+        raise _long(file, 1 + len(found), longest) from None
+    return (found[0] if found else []), (found[1] if len(found) > 1 else None)
+
+
 def line_of(file: LandedFile, row: int, *, longest: int) -> int:
     """The line on which a row begins; rows are counted from 0, after the header."""
     for place, (begins, _) in enumerate(_records(file, longest), start=-1):
@@ -40,17 +53,24 @@ def line_of(file: LandedFile, row: int, *, longest: int) -> int:
     raise IndexError(row)
 
 
-def refuse_open_quote(file: LandedFile, *, longest: int) -> None:
-    """Raises `PartitionRefused` where a quote is opened and never closed: pyarrow takes the rest for one cell."""
+def refuse_stray_quote(file: LandedFile, *, longest: int) -> None:
+    """Raises `PartitionRefused` where a quote is never closed, or more follows in its cell: rows became one cell.
+
+    pyarrow takes both as they come.
+    """
     last = 1
     try:
         for begins, _ in _records(file, longest, strict=True):
             last = begins
     except csv.Error as error:
-        if "end of data" not in str(error) and "field" not in str(error):
-            return
         last = _next_line(file, last, longest)
         what = f"opens a quote in line {last} that is never closed: all that follows would be one cell"
+        if "expected after" in str(error):
+            what = (
+                f"has more behind a closing quote, in the row that begins in line {last}: rows may have become one cell"
+            )
+        elif "end of data" not in str(error) and "field" not in str(error):
+            return
         raise refused(file.uri, what, 'Close it, or write "" for a quote inside a cell.', line=last) from None
 
 
@@ -86,7 +106,7 @@ def _not_utf8(file: LandedFile) -> PartitionRefused | None:
     return None
 
 
-def _records(file: LandedFile, longest: int, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+def _records(file: LandedFile, longest: int, *, strict: bool = False) -> Generator[tuple[int, list[str]], None, None]:
     """Every record with the line on which it begins; blank lines are none."""
     before = csv.field_size_limit(longest)
     try:

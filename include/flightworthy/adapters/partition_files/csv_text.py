@@ -6,7 +6,6 @@ slower reader finds the line to name.
 
 from __future__ import annotations
 
-import csv
 import io
 import threading
 from collections import Counter
@@ -20,6 +19,7 @@ from pyarrow import csv as arrow_csv
 from flightworthy.adapters.partition_files import csv_offences
 from flightworthy.adapters.partition_files.cells import Cells, refused
 from flightworthy.adapters.partition_files.heads import check_head
+from flightworthy.adapters.partition_files.quotes import Quotes
 from flightworthy.adapters.partition_files.unpacking import LandedFile
 
 __all__ = ["cells"]
@@ -43,8 +43,6 @@ def cells(file: LandedFile, missing: tuple[str, ...]) -> Iterator[Cells]:
         raise csv_offences.found(file, len(names), longest=BLOCK) or refused(
             file.uri, f"cannot be read as CSV: {error}", "Export it again."
         ) from None
-    if not first:
-        raise refused(file.uri, "has a header and no rows", "Land the rows, or no file if the interval had none.")
 
 
 def _line_of(file: LandedFile, row: int) -> int:
@@ -69,15 +67,17 @@ def _parsed(file: LandedFile, names: list[str], missing: tuple[str, ...]) -> Ite
     finally:
         # A thread of pyarrow's reads ahead, also after an error; nobody else could read the file.
         watched.stop()
-    if watched.quotes % 2:
-        csv_offences.refuse_open_quote(file, longest=BLOCK)
+    watched.quotes.end()
+    if not watched.quotes.are_plain:
+        csv_offences.refuse_stray_quote(file, longest=BLOCK)
 
 
 def _header(file: LandedFile) -> list[str]:
-    head = file.unpacked().read(2**16)
-    check_head(head, file.uri, called="CSV")
-    text = head.decode("utf-8-sig", errors="replace")
-    names = next((record for record in csv.reader(io.StringIO(text, newline="")) if record), [])
+    check_head(file.unpacked().read(16), file.uri, called="CSV")
+    names, first = csv_offences.head(file, longest=BLOCK)
+    if first is None:
+        what = "has a header and no rows" if names else "holds nothing but blank lines"
+        raise refused(file.uri, what, "Land the rows, or no file if the interval had none.")
     _check_names(names, file)
     return names
 
@@ -87,18 +87,18 @@ def _check_names(names: list[str], file: LandedFile) -> None:
         for separator, called in _OTHER_SEPARATORS.items():
             if separator in names[0]:
                 raise refused(file.uri, f"is separated by {called}", "Separate cells by commas.", line=1)
+    if "" in names:
+        place = names.index("") + 1
+        raise refused(file.uri, f"has no name for column {place} in its header", "Name it or leave it out.", line=1)
     doubled = sorted(name for name, count in Counter(names).items() if count > 1)
     if doubled:
         what = f"names the column {doubled[0]!r} twice in its header"
         next_step = "Nobody can tell which is meant; export each column once."
         raise refused(file.uri, what, next_step, line=1, column=doubled[0])
-    if "" in names:
-        place = names.index("") + 1
-        raise refused(file.uri, f"has no name for column {place} in its header", "Name it or leave it out.", line=1)
 
 
 class _Watched(io.RawIOBase):
-    """The bytes as pyarrow takes them; a NUL byte is refused, and quotes are counted."""
+    """The bytes as pyarrow takes them; a NUL byte is refused, and quotes are looked at."""
 
     def __init__(self, file: LandedFile) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class _Watched(io.RawIOBase):
         """How much of the file was read after each block; pyarrow reads some of them ahead."""
         self._reading = threading.Lock()
         self._stopped = False
-        self.quotes = 0
+        self.quotes = Quotes()
 
     def readable(self) -> bool:
         return True
@@ -133,5 +133,5 @@ class _Watched(io.RawIOBase):
             )
         self.shares.append(self._file.position())
         self._lines += chunk.count(b"\n")
-        self.quotes += chunk.count(b'"')
+        self.quotes.take(chunk)
         return chunk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
 
 from flightworthy.adapters.partition_files.cells import Cells, Place
 from flightworthy.adapters.partition_files.scratch import Scratch
@@ -21,6 +23,8 @@ __all__ = ["Sorted", "sorted_by_time"]
 
 _LOST: Final = 0.01
 _SHOWN: Final = 20
+_ROWS_ALONE: Final = arrow_csv.WriteOptions(include_header=False)
+"""A text is quoted and a missing cell is empty, so that no two rows are written alike."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,6 +48,23 @@ class Sorted:
                 f"{self.uri} holds no row of partition {key}. Its first is {keys[0]}, its last {keys[-1]}.", key=key
             )
         return self.scratch.cells(key, self.place)
+
+    def digest(self, key: str) -> str:
+        """Of the rows of one partition as they are written, in their order.
+
+        It depends on nothing else in the file: neither on other partitions' rows, nor on where batches begin.
+        """
+        counted, kinds = hashlib.sha256(), dict[str, str]()
+        for cells in self.cells(key):
+            rows = pa.BufferOutputStream()
+            arrow_csv.write_csv(cells.batch, rows, _ROWS_ALONE)
+            counted.update(rows.getvalue())
+            kinds = kinds or {each.name: str(each.type) for each in cells.batch.schema}
+            for name, said in (cells.said or {}).items():
+                if cells.batch.column(name).null_count < cells.batch.num_rows:
+                    kinds[name] = said
+        counted.update(repr(list(kinds.items())).encode())
+        return counted.hexdigest()
 
 
 def sorted_by_time(all_cells: Iterable[Cells], *, uri: str, event_time: EventTime, pattern: str) -> Sorted:
@@ -109,9 +130,9 @@ def _key(text: str | None, written: str | None, pattern: str) -> str | None:
         return None
     try:
         instant = datetime.strptime(text, written)  # noqa: DTZ007 - a format may or may not hold %z
-    except ValueError:
+        return key_of(instant if instant.tzinfo else instant.replace(tzinfo=UTC), pattern)
+    except (ValueError, OverflowError):  # 9999-12-31T23:59-05:00 is in no year that there is
         return None
-    return key_of(instant if instant.tzinfo else instant.replace(tzinfo=UTC), pattern)
 
 
 def _unreadable(cells: Cells, event_time: EventTime, text: str | None, row: int) -> PartitionRefused:

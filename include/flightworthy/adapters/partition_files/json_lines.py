@@ -1,18 +1,26 @@
-"""Strict JSON lines: one flat object a line, the same keys in each, every value as written."""
+"""Strict JSON lines: one flat object a line, the same keys in each, every value as written.
+
+A line that is written like the first is taken apart by one expression; any other is decoded, and that decides. No
+library reads as strictly: pyarrow's makes 1e+20 of 99999999999999999999, takes NaN, and fills in a missing key.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flightworthy.adapters.partition_files.cells import Cells, Said, refused
 from flightworthy.adapters.partition_files.heads import check_head
+from flightworthy.adapters.partition_files.texts import checked
 from flightworthy.adapters.partition_files.unpacking import LandedFile
 from flightworthy.errors import PartitionRefused
 
@@ -41,7 +49,13 @@ class _Pairs(list[tuple[str, Any]]):
     """An object with all its keys, also the doubled ones."""
 
 
-_SAID: Final[dict[type, Said]] = {str: "text", _Number: "number", bool: "boolean"}
+_MARKS: Final = {str: '"', _Number: "", _Constant: "!"}
+"""What stands around a value in a cell, whose first character so says what it is."""
+_NESTED, _MISSING = "[", "null"
+_SAID: Final[dict[str, Said]] = {'"': "text", **dict.fromkeys("-0123456789", "number"), "t": "boolean", "f": "boolean"}
+_PLAIN: Final = r'("[^"\\\x00-\x1f]*+"|-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+|true|false|null)'
+"""A value without an escape; nothing in it is tried twice, however long a line is."""
+_GAP: Final = r"[ \t\r]*+"
 _decode = json.JSONDecoder(
     object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number, parse_constant=_Constant
 ).decode
@@ -57,10 +71,10 @@ def cells(file: LandedFile, missing: tuple[str, ...]) -> Iterator[Cells]:
         reading.add(line, text)
         size += len(text)
         if len(reading.rows) >= _ROWS or size >= _BYTES:
-            yield reading.cells()
+            yield checked(reading.cells())
             size = 0
     if reading.rows:
-        yield reading.cells()
+        yield checked(reading.cells())
     if not reading.first:
         raise refused(file.uri, "holds no rows", "Land the rows, or no file if the interval had none.")
 
@@ -70,23 +84,16 @@ class _Reading:
     file: LandedFile
     missing: frozenset[str]
     names: tuple[str, ...] = ()
+    alike: re.Pattern[str] | None = None
     said: dict[str, Said] = field(default_factory=dict)
     first: int = 0
-    rows: list[Sequence[Any]] = field(default_factory=list)
+    rows: list[tuple[str, ...]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
 
     def add(self, line: int, text: str) -> None:
         """Take in one line."""
-        record = self._record(line, text)
-        names = tuple(name for name, _ in record)
-        self.names = self.names or names
-        if names == self.names and self.lines:
-            values: Sequence[Any] = [value for _, value in record]
-        else:
-            self._check_names(line, names)
-            found = dict(record)
-            values = [found[name] for name in self.names]
-        self.rows.append(values)
+        found = self.alike.fullmatch(text) if self.alike else None
+        self.rows.append(found.groups() if found else self._decoded(line, text))
         self.lines.append(line)
 
     def cells(self) -> Cells:
@@ -104,6 +111,17 @@ class _Reading:
         self.rows, self.lines = [], []
         return cells
 
+    def _decoded(self, line: int, text: str) -> tuple[str, ...]:
+        record = self._record(line, text)
+        names = tuple(name for name, _ in record)
+        if self.alike is None:
+            self.names = names
+        if self.alike is None or names != self.names:
+            self._check_names(line, names)
+        self.alike = self.alike or _alike(names)
+        found = dict(record)
+        return tuple(_cell(found[name]) for name in self.names)
+
     def _record(self, line: int, text: str) -> _Pairs:
         try:
             record = _decode(text)
@@ -117,6 +135,9 @@ class _Reading:
 
     def _check_names(self, line: int, names: tuple[str, ...]) -> None:
         for name in names:
+            if not _is_text(name):
+                what = f"names the key {name!r} in line {line}: half a character (a lone surrogate) is no text"
+                raise self._refused(line, what, "Export it again.", column=name)
             if names.count(name) > 1:
                 what = f"names the key {name!r} twice in line {line}"
                 raise self._refused(line, what, "Nobody can tell which is meant; write each key once.", column=name)
@@ -128,37 +149,41 @@ class _Reading:
             if name not in names:
                 raise self._refused(line, f"lacks the key {name!r} in line {line}", _WRITE_ALL, column=name)
 
-    def _column(self, name: str, column: Sequence[Any]) -> pa.Array:
-        found = set(map(type, column)) - {type(None)}
-        kinds = {_SAID.get(kind) for kind in found} | ({self.said[name]} if name in self.said else set())
+    def _column(self, name: str, column: Sequence[str]) -> pa.Array:
+        try:
+            cells = pa.array(column, pa.string())
+        except UnicodeEncodeError:
+            self._refuse_first_odd(name, column)
+            row = next(row for row, cell in enumerate(column) if not _is_text(cell))
+            what = f"line {self.lines[row]}, column {name!r}: half a character (a lone surrogate) is no text"
+            raise self._refused(self.lines[row], what, "Export it again.", column=name) from None
+        marks = _first_bytes(cells)
+        kinds = {_SAID.get(chr(mark)) for mark in set(marks.tolist()) - {ord("n")}}
+        kinds |= {self.said[name]} if name in self.said else set()
         if len(kinds) > 1 or None in kinds:
             self._refuse_first_odd(name, column)
         self.said.update((name, kind) for kind in kinds if kind)
-        if bool in found:
-            column = [None if value is None else str(value).lower() for value in column]
-        elif self.missing and str in found:
-            column = [None if value in self.missing else value for value in column]
-        try:
-            return pa.array(column, pa.string())
-        except UnicodeEncodeError:
-            row = next(row for row, value in enumerate(column) if value and not _is_text(value))
-            what = f"line {self.lines[row]}, column {name!r}: half a character (a lone surrogate) is no text"
-            raise self._refused(self.lines[row], what, "Export it again.", column=name) from None
+        missing = pa.array(marks == ord("n"))
+        if "text" in kinds:
+            cells = pc.utf8_slice_codeunits(cells, 1, -1)
+            if self.missing:
+                missing = pc.or_(missing, pc.is_in(cells, pa.array(sorted(self.missing))))
+        return pc.if_else(missing, pa.scalar(None, pa.string()), cells)
 
-    def _refuse_first_odd(self, name: str, column: Sequence[Any]) -> None:
+    def _refuse_first_odd(self, name: str, column: Sequence[str]) -> None:
         known = self.said.get(name)
-        for line, value in zip(self.lines, column, strict=True):
+        for line, cell in zip(self.lines, column, strict=True):
             place = f"line {line}, column {name!r}:"
-            if isinstance(value, _Constant):
-                what = f"{place} {value} is not a finite number"
+            if cell.startswith(_MARKS[_Constant]):
+                what = f"{place} {cell[1:-1]} is not a finite number"
                 raise self._refused(line, what, "Write a number, or null if it is missing.", column=name)
-            if isinstance(value, list):
+            if cell == _NESTED:
                 what = f"{place} holds an object or a list"
                 raise self._refused(
                     line, what, "A partition has flat columns; write each value under its own key.", column=name
                 )
-            if value is not None:
-                kind = _SAID[type(value)]
+            if cell != _MISSING:
+                kind = _SAID[cell[0]]
                 if known not in (None, kind):
                     what = f"{place} {kind}, and {known} before"
                     raise self._refused(line, what, "Write a column's values all alike.", column=name)
@@ -169,6 +194,32 @@ class _Reading:
 
 
 _OBJECT = 'Each line holds one object, such as {"age": 40, "sex": "f"}.'
+
+
+def _alike(names: tuple[str, ...]) -> re.Pattern[str]:
+    """What a line is that has these keys in this order, and values without escapes."""
+    keys = (re.escape(json.dumps(name, ensure_ascii=False)) + f"{_GAP}:{_GAP}{_PLAIN}" for name in names)
+    return re.compile(rf"\{{{_GAP}" + f"{_GAP},{_GAP}".join(keys) + rf"{_GAP}\}}")
+
+
+def _cell(value: Any) -> str:
+    """A decoded value as the expression finds one that has no escapes."""
+    if value is None:
+        return _MISSING
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return _NESTED
+    mark = _MARKS[type(value)]
+    return f"{mark}{value}{mark}"
+
+
+def _first_bytes(cells: pa.Array) -> np.ndarray:
+    """Of texts that are none of them empty."""
+    _, starts, content = cells.buffers()
+    places = np.frombuffer(starts, np.int32, len(cells), cells.offset * 4)
+    first: np.ndarray = np.frombuffer(content, np.uint8)[places]
+    return first
 
 
 def _is_text(value: str) -> bool:

@@ -11,6 +11,10 @@ __all__ = ["candidates"]
 
 _EXACT = 2**53
 
+_DAY = 24 * 3600 * 10**6
+_FIRST, _LAST = -719_162 * _DAY, 2_932_897 * _DAY - 1
+"""Microseconds since 1970 of the first and the last instant that Python's own times hold."""
+
 Candidate = Callable[[pa.Array], pa.Array | None]
 
 
@@ -74,10 +78,22 @@ def without_nan(column: pa.Array) -> pa.Array:
 
 
 def _microseconds(column: pa.Array) -> pa.Array | None:
+    """Times of the years 1 to 9999: a store may hold others, and nobody could read them."""
     try:
-        return pc.cast(column, pa.timestamp("us", tz=column.type.tz))
+        times = pc.cast(column, pa.timestamp("us", tz=column.type.tz))
     except pa.ArrowInvalid:
         return None
+    return times if _is_between(pc.cast(times, pa.int64()), _FIRST, _LAST) else None
+
+
+def _days(column: pa.Array) -> pa.Array | None:
+    days = pc.cast(column, pa.date32())
+    return days if _is_between(pc.cast(days, pa.int32()), _FIRST // _DAY, _LAST // _DAY) else None
+
+
+def _is_between(column: pa.Array, first: int, last: int) -> bool:
+    ends = pc.min_max(column).as_py()
+    return ends["min"] is None or bool(first <= ends["min"] and ends["max"] <= last)
 
 
 def _is_decimal_of_digits(own: pa.DataType) -> bool:
@@ -90,4 +106,5 @@ _CANDIDATES: tuple[tuple[Callable[[pa.DataType], bool], tuple[Candidate, ...]], 
     (pa.types.is_decimal, (_float, _text)),
     (pa.types.is_floating, (_float,)),
     (pa.types.is_timestamp, (_microseconds,)),
+    (pa.types.is_date, (_days,)),
 )

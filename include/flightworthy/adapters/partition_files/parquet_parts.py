@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from flightworthy.adapters.partition_files.cells import Cells, refused
+from flightworthy.adapters.partition_files.texts import checked
 from flightworthy.adapters.partition_files.unpacking import LandedFile
 
 __all__ = ["cells"]
@@ -35,7 +36,7 @@ def cells(file: LandedFile, missing: tuple[str, ...]) -> Iterator[Cells]:
                 for batch in _bounded(content, file):
                     plain = [_plain(column, missing) for column in batch.columns]
                     columns = pa.RecordBatch.from_arrays(plain, names=batch.schema.names)
-                    yield Cells(batch=columns, place=file, first=first)
+                    yield checked(Cells(batch=columns, place=file, first=first))
                     first += batch.num_rows
         except (pa.ArrowException, OSError) as error:
             what = f"is not a whole Parquet file: {str(error).splitlines()[0].rstrip('.')}"

@@ -22,6 +22,7 @@ from sqlalchemy import exc
 from flightworthy.adapters.partition_files import sql_types
 from flightworthy.adapters.partition_files.cells import Cells, refused
 from flightworthy.adapters.partition_files.columns import Protect, TypedRows
+from flightworthy.adapters.partition_files.progress import Tell, told
 from flightworthy.errors import PartitionRefused, Unavailable
 from flightworthy.partition import SourceFile, end_of, key_of, start_of, unit_of
 from flightworthy.spec import Source, Spec
@@ -57,12 +58,15 @@ class PartitionTable:
     types: Mapping[str, str]
     engine: sa.Engine
     protect: Protect | None = None
+    progress: Tell | None = None
+    _counts: Counter[str] = field(default_factory=Counter)
+    """Of each partition's rows, when they were last listed."""
     _unplaced: list[PartitionRefused] = field(default_factory=list)
 
     @classmethod
-    def of(cls, spec: Spec, engine: sa.Engine) -> PartitionTable:
+    def of(cls, spec: Spec, engine: sa.Engine, *, progress: Tell | None = None) -> PartitionTable:
         """The source of a model."""
-        return cls(source=spec.source, types=spec.column_types, engine=engine)
+        return cls(source=spec.source, types=spec.column_types, engine=engine, progress=progress)
 
     @property
     def name(self) -> str:
@@ -76,7 +80,7 @@ class PartitionTable:
         """
         counts: Counter[str] = Counter()
         times: dict[str, datetime] = {}
-        self._unplaced = []
+        self._unplaced, self._counts = [], counts
         with self._snapshot() as connection:
             for at, count, known in connection.execute(self._listing()):
                 if at is None:
@@ -184,7 +188,11 @@ class PartitionTable:
         order = sa.text(", ".join(str(place + 1) for place in range(len(names))))
         streamed = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
         with streamed.execute(self._all().where(*self._within(key)).order_by(order)) as result:
-            yield from result.partitions(BATCH)
+            batches, uri = result.partitions(BATCH), f"{self.name} {key}"
+            yield from told(batches, self.progress, uri=uri, count=len, share=partial(self._share, key))
+
+    def _share(self, key: str, rows: int) -> float:
+        return min(rows / (self._counts[key] or rows or 1), 1.0)
 
     # -- statements ----------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ Again = Callable[[], AbstractContextManager["LandedFile"]]
 
 _BROKEN = (EOFError, OSError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 _RESOURCE_FORK = "__MACOSX/"
+_CHUNK: Final = 2**18
 
 
 def _unzstd(raw: BinaryIO) -> Any:
@@ -37,10 +38,33 @@ def _unzstd(raw: BinaryIO) -> Any:
 
 _UNPACKING: Final[dict[str, Callable[[BinaryIO], Any]]] = {
     ".gz": lambda raw: gzip.GzipFile(fileobj=raw, mode="rb"),
-    ".bz2": bz2.BZ2File,
-    ".xz": lzma.LZMAFile,
+    ".bz2": lambda raw: _Streams(raw, bz2.BZ2Decompressor),
+    ".xz": lambda raw: _Streams(raw, lzma.LZMADecompressor),
     ".zst": _unzstd,
 }
+
+
+class _Streams:
+    """One packed stream after another, to the file's end; Python's own readers pass over what is damaged behind one."""
+
+    def __init__(self, raw: BinaryIO, begin: Callable[[], Any]) -> None:
+        self._raw, self._begin = raw, begin
+        self._stream = begin()
+
+    def read(self, size: int) -> bytes:
+        """At most so many bytes; none at the end."""
+        while True:
+            packed = b""
+            if self._stream.eof:
+                # Zeros are padding, which the formats allow.
+                packed = (self._stream.unused_data or self._raw.read(_CHUNK)).lstrip(b"\0")
+                if not packed:
+                    return b""
+                self._stream = self._begin()
+            elif self._stream.needs_input and not (packed := self._raw.read(_CHUNK)):
+                raise EOFError("it ends within a packed stream")
+            if plain := self._stream.decompress(packed, size):
+                return bytes(plain)
 
 
 class LandedFile:

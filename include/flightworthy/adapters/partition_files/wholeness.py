@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flightworthy.adapters.partition_files.listing import Landing, modified_at
-from flightworthy.errors import Unavailable
 from flightworthy.partition import SourceFile, folder_of, uri_of
 from flightworthy.spec import Source
 
@@ -20,37 +19,37 @@ _CHUNK = 1024 * 1024
 
 @dataclass(slots=True, kw_only=True)
 class Wholeness:
-    """Says why a partition is not whole. Files whose SHA-256 was counted are not read again until they change."""
+    """Says why a partition is not whole. Files whose SHA-256 is in ``counted`` are not read again until they change."""
 
     landing: Landing
-    _counted: dict[str, str] = field(default_factory=dict)
+    counted: dict[str, str]
 
     @classmethod
-    def of(cls, source: Source, files_at: Any = None) -> Wholeness:
+    def of(cls, source: Source, files_at: Any = None, *, counted: dict[str, str]) -> Wholeness:
         """``files_at`` as `Landing.of` takes it."""
-        return cls(landing=Landing.of(source, files_at))
+        return cls(landing=Landing.of(source, files_at), counted=counted)
 
     def missing(self, key: str, files: Sequence[SourceFile]) -> str | None:
         """What is missing of the partition ``key``, of which ``files`` are there; None where it is whole.
 
-        Blocks. A marker that is older than a file is one of an earlier delivery.
+        Blocks. A marker that is older than a file is one of an earlier delivery. Raises `Unavailable` where the store
+        does not answer, or lets nobody in.
         """
         complete = self.landing.source.complete
         if complete.named is None:
             return None
         path = uri_of(f"{folder_of(self.landing.template)}/{complete.named}", key)
-        try:
-            told = self.landing.files_at.info(path)
-            if complete.manifest is None:
-                newest = max(file.modified_at for file in files)
-                return None if modified_at(told) >= newest else f"{path} is older than the files it speaks of"
-            return self._unlike(json.loads(self.landing.files_at.cat_file(path)), path, files)
-        except FileNotFoundError:
-            return f"{path} is not there"
-        except ValueError as error:
-            return f"{path} is no manifest: {error}"
-        except OSError as error:
-            raise Unavailable(f"{path} could not be read: {error}. It is tried again.") from error
+        with self.landing.answering("read", path):
+            try:
+                told = self.landing.files_at.info(path)
+                if complete.manifest is None:
+                    newest = max(file.modified_at for file in files)
+                    return None if modified_at(told) >= newest else f"{path} is older than the files it speaks of"
+                return self._unlike(json.loads(self.landing.files_at.cat_file(path)), path, files)
+            except FileNotFoundError:
+                return f"{path} is not there"
+            except ValueError as error:
+                return f"{path} is no manifest: {error}"
 
     def _unlike(self, manifest: Any, path: str, files: Sequence[SourceFile]) -> str | None:
         listed = _listed(manifest)
@@ -67,13 +66,13 @@ class Wholeness:
 
     def _digest(self, file: SourceFile) -> str:
         mark = f"{file.uri}#{file.fingerprint}"
-        if mark not in self._counted:
+        if mark not in self.counted:
             counted = hashlib.sha256()
             with self.landing.files_at.open(self.landing.files_at._strip_protocol(file.uri), "rb") as content:  # noqa: SLF001 - fsspec's
                 while chunk := content.read(_CHUNK):
                     counted.update(chunk)
-            self._counted[mark] = counted.hexdigest()
-        return self._counted[mark]
+            self.counted[mark] = counted.hexdigest()
+        return self.counted[mark]
 
 
 def _listed(manifest: Any) -> dict[str, tuple[int, str | None]]:

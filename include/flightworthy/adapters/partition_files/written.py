@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -72,14 +74,7 @@ def _whole(cells: pa.Array, kind: pa.DataType) -> pa.Array | None:
     if column is None:
         return None
     # pyarrow reads 007 and 0x10 too: nothing may stand behind a leading zero.
-    first, length = _starts(cells, 0)
-    if ((first == _ZERO) & (length > 1)).any():
-        return None
-    if (negative := first == _MINUS).any():
-        second, _ = _starts(cells, 1)
-        if (negative & (second == _ZERO) & (length > 2)).any():
-            return None
-    return column
+    return None if _behind_leading_zero(_Bytes.of(cells)).any() else column
 
 
 def _number(cells: pa.Array) -> pa.Array | None:
@@ -91,16 +86,11 @@ def _unrounded(cells: pa.Array) -> pa.Array | None:
     column = _cast(cells, pa.float64())
     if column is None:
         return None
-    first, length = _starts(cells, 0)
-    second, _ = _starts(cells, 1)
-    if ((first == _ZERO) & _is_digit(second)).any():
+    content = _Bytes.of(cells)
+    if _is_digit(_behind_leading_zero(content)).any():
         return None
-    if (signed := (first == _MINUS) | (first == _PLUS)).any():
-        third, _ = _starts(cells, 2)
-        if (signed & (second == _ZERO) & _is_digit(third)).any():
-            return None
-    if (length > _EXACT).any():
-        long = cells.filter(pa.array(length > _EXACT))
+    if (is_long := content.lengths > _EXACT).any():
+        long = cells.filter(pa.array(is_long))
         if pc.any(pc.match_substring_regex(long, _INTEGER)).as_py():
             return None
     return column
@@ -111,17 +101,38 @@ def _is_digit(byte: np.ndarray) -> np.ndarray:
     return found
 
 
-def _starts(cells: pa.Array, place: int) -> tuple[np.ndarray, np.ndarray]:
-    """The byte of each cell at ``place``, 0 where it is shorter; and the length of each, 0 where it is missing."""
-    _, offsets, text = cells.buffers()
-    ends = np.frombuffer(offsets, np.int32)[cells.offset : cells.offset + len(cells) + 1]
-    length = np.diff(ends)
-    if cells.null_count:
-        length = np.where(cells.is_null().to_numpy(zero_copy_only=False), 0, length)
-    if text is None or not text.size:
-        return np.zeros(len(cells), np.uint8), length
-    at = np.minimum(ends[:-1] + place, text.size - 1)
-    return np.where(length > place, np.frombuffer(text, np.uint8)[at], 0), length
+def _behind_leading_zero(content: _Bytes) -> np.ndarray:
+    """The byte behind it of each cell that begins with a zero, after its sign if it has one; 0 if nothing follows."""
+    first = content.at(0, slice(None))
+    plain = np.flatnonzero(first == _ZERO)
+    signed = np.flatnonzero((first == _MINUS) | (first == _PLUS))
+    signed = signed[content.at(1, signed) == _ZERO]
+    return np.concatenate([content.at(1, plain), content.at(2, signed)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Bytes:
+    """The bytes of cells, where they lie."""
+
+    text: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+    """0 where a cell is missing."""
+
+    @classmethod
+    def of(cls, cells: pa.Array) -> Self:
+        _, offsets, text = cells.buffers()
+        ends = np.frombuffer(offsets, np.int32)[cells.offset : cells.offset + len(cells) + 1]
+        lengths = np.diff(ends)
+        if cells.null_count:
+            lengths = np.where(cells.is_null().to_numpy(zero_copy_only=False), 0, lengths)
+        return cls(np.frombuffer(text or b"\0", np.uint8), ends[:-1], lengths)
+
+    def at(self, place: int, rows: np.ndarray | slice) -> np.ndarray:
+        """The byte at ``place`` of each of these rows, 0 where the cell is shorter."""
+        found: np.ndarray = self.text.take(self.starts[rows] + place, mode="clip")
+        found[self.lengths[rows] <= place] = 0
+        return found
 
 
 def _cast(cells: pa.Array, kind: pa.DataType) -> pa.Array | None:

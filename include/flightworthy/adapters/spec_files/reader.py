@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from flightworthy.adapters.spec_files.nodes import Node
 from flightworthy.spec.literals import looks_secret, meaning, substitute
@@ -15,10 +15,15 @@ from flightworthy.spec.written import At, Problem, Written, dotted
 
 __all__ = ["written"]
 
+ADVICE: Final = "write ${NAME} and set NAME in the environment"
 
-def written(root: Node, *, file: str, environ: Mapping[str, str] | None) -> Written:
-    """Resolve every scalar and replace references to the environment; None: nothing in the file is one."""
-    reader = _Reader(environ=environ)
+
+def written(root: Node, *, file: str, environ: Mapping[str, str] | None, advice: str = ADVICE) -> Written:
+    """Resolve every scalar and replace references to the environment; None: nothing in the file is one.
+
+    ``advice`` says where a secret belongs that was found in the file.
+    """
+    reader = _Reader(environ=environ, advice=advice)
     values = reader.value(root, ())
     return Written(
         file=file,
@@ -34,6 +39,7 @@ def written(root: Node, *, file: str, environ: Mapping[str, str] | None) -> Writ
 @dataclass(slots=True, kw_only=True)
 class _Reader:
     environ: Mapping[str, str] | None
+    advice: str
     lines: dict[At, int] = field(default_factory=dict)
     texts: dict[At, str] = field(default_factory=dict)
     secrets: set[At] = field(default_factory=set)
@@ -68,7 +74,7 @@ class _Reader:
         self.texts[at] = node.text
         if at[:1] != ("features",) and looks_secret(node.text, key=_key_of(at)):
             self.secrets.add(at)
-            return self._unread(node, at, "looks like a secret; write ${NAME} and set NAME in the environment")
+            return self._unread(node, at, f"looks like a secret; {self.advice}")
         try:
             text = node.text if self.environ is None else substitute(node.text, self.environ)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""Reads a model's own expectations: suite.yaml, and a suite.json as Great Expectations saves it.
+"""Reads a model's own expectations: suite.yaml, and what Great Expectations saves, suite.json and checkpoint.json.
 
 Beside the reading of model.yaml, for which every DAG file waits.
 """
@@ -15,7 +15,7 @@ from flightworthy.adapters.spec_files import read, read_text, refusal, syntax
 from flightworthy.adapters.spec_files.nodes import NotYaml, compose
 from flightworthy.adapters.spec_files.reader import written
 from flightworthy.errors import SpecError
-from flightworthy.expectations import NOTHING, Expectation, Suite, suite_from, suite_json
+from flightworthy.expectations import NOTHING, Action, Expectation, Suite, checkpoint_json, suite_from, suite_json
 from flightworthy.spec.written import Problem, Written
 
 __all__ = ["load_suite"]
@@ -24,21 +24,28 @@ Read = TypeVar("Read")
 
 
 def load_suite(folder: Path, environ: Mapping[str, str]) -> Suite:
-    """What suite.yaml says, and a suite.json beside it or in its stead.
+    """What suite.yaml says, a suite.json beside it or in its stead, and the actions of a checkpoint.json.
 
-    Raises ``SpecError`` with everything that is wrong in both.
+    Raises ``SpecError`` with everything that is wrong in all of them.
     """
-    ours, theirs = folder / "suite.yaml", folder / suite_json.FILE
+    ours, theirs, checkpoint = (folder / name for name in ("suite.yaml", suite_json.FILE, checkpoint_json.FILE))
     problems: list[SpecError] = []
-    suite, dropped_in = NOTHING, tuple[Expectation, ...]()
+    suite, dropped_in, actions = NOTHING, tuple[Expectation, ...](), tuple[Action, ...]()
     if ours.is_file() or not theirs.is_file():
         suite = _tried(lambda: suite_from(read(ours, environ), folder=folder), NOTHING, problems)
     if theirs.is_file():
         dropped_in = _tried(lambda: suite_json.expectations_from(_read_json(theirs), folder=folder), (), problems)
+    if checkpoint.is_file():
+        actions = _tried(lambda: _actions(checkpoint), (), problems)
     if problems:
         said = tuple(line for error in problems for line in error.facts["problems"])
         raise SpecError("\n".join(said), **{**problems[0].facts, "problems": said})
-    return replace(suite, expectations=(*suite.expectations, *dropped_in))
+    return replace(suite, expectations=(*suite.expectations, *dropped_in), actions=actions)
+
+
+def _actions(file: Path) -> tuple[Action, ...]:
+    read_file = _read_json(file, advice=checkpoint_json.ADVICE)
+    return checkpoint_json.actions_from(read_file, folder=file.parent)
 
 
 def _tried(read_one: Callable[[], Read], otherwise: Read, problems: list[SpecError]) -> Read:
@@ -49,7 +56,7 @@ def _tried(read_one: Callable[[], Read], otherwise: Read, problems: list[SpecErr
         return otherwise
 
 
-def _read_json(file: Path) -> Written:
+def _read_json(file: Path, *, advice: str = "take it out") -> Written:
     """JSON is YAML, once it is JSON: so its values have lines too. Nothing in it refers to the environment."""
     text = read_text(file)
     try:
@@ -64,7 +71,7 @@ def _read_json(file: Path) -> Written:
         raise refusal(file, Problem(line=1, at="", message=f"is not JSON: {error}")) from None
     if root is None:
         raise refusal(file, Problem(line=1, at="", message="is empty"))
-    return written(root, file=file.name, environ=None)
+    return written(root, file=file.name, environ=None, advice=advice)
 
 
 def _not_a_number(word: str) -> None:
