@@ -106,9 +106,10 @@ def test_a_person_chooses_rows_and_is_told_what_still_waits(call: Call, house: H
 @pytest.mark.parametrize("written", ["", "3,", "9-7", "a", "-3", "1.5", "3-"])
 def test_what_names_no_rows_is_a_matter_of_usage(call: Call, store: DatasetFiles, written: str) -> None:
     """Nothing is looked at."""
-    parted(store)
+    held = parted(store)
     told = call("quarantine", "release", MODEL, KEY, f"--rows={written}", "--reason", "r")
-    assert (told.code, "names no rows" in told.err) == (2, True)
+    assert (told.code, "names no rows; write them as 3,7-9" in told.err) == (2, True)
+    assert store.quarantined(MODEL)[0].waiting == held.waiting == 2
 
 
 def test_rows_that_somebody_changed_are_not_taken_back_in(call: Call, store: DatasetFiles) -> None:
