@@ -79,7 +79,7 @@ def reviewed(
     opponent: Callable[[Path], Opponent | None],
 ) -> Reviewed:
     """Review the run against its opponent, fetched into the folder that it is given, and write the report."""
-    from flightworthy.adapters.evaluation_report import write_report
+    from flightworthy.adapters.report_pages import write_report
     from flightworthy.adapters.single_feature import SingleFeature
     from flightworthy.dataset import Split
     from flightworthy.review import Examiners, review

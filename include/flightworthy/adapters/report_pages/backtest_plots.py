@@ -1,33 +1,23 @@
-"""A metric over time, as a PNG image in a data URI: nothing is fetched when the page is opened."""
+"""A metric over time, beside the opponent's and the baseline's."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from flightworthy.adapters.report_pages.frame import Plot
 from flightworthy.backtest import Other, Point
 
-__all__ = ["Plot", "draw"]
+__all__ = ["draw"]
 
 VERSION: Final = "#0b6e99"
 OPPONENT: Final = "#b8860b"
 BASELINE: Final = "#999999"
 _TICKS = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plot:
-    """An image with the metric that it shows."""
-
-    title: str
-    source: str
 
 
 def draw(points: Sequence[Point], metrics: Sequence[str]) -> list[Plot]:
@@ -59,9 +49,7 @@ def _plot(points: Sequence[Point], metric: str) -> Plot:
     axes.set(ylabel=metric)
     axes.grid(visible=True, linewidth=0.3)
     axes.legend(fontsize=8, frameon=False)
-    image = io.BytesIO()
-    figure.savefig(image, format="png", metadata={"Software": None})
-    return Plot(title=metric, source="data:image/png;base64," + base64.b64encode(image.getvalue()).decode())
+    return Plot.of(figure, title=f"{metric} over time", caption="With its 95 % interval.")
 
 
 def _beside(axes: Axes, others: Sequence[Other | None], metric: str, colour: str, name: str) -> None:

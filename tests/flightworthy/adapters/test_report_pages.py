@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from flightworthy.adapters import report_pages
 from flightworthy.adapters.array_metrics import ArrayMetrics
-from flightworthy.adapters.evaluation_report import write_report
+from flightworthy.adapters.report_pages import write_report
 from flightworthy.comparison import compare
 from flightworthy.evaluation import Method, Scored, evaluate
 from flightworthy.gates import decide
@@ -127,3 +128,16 @@ def test_the_baseline_stands_beside_the_challenger(page: Page) -> None:
     """By its name, so that a reader sees what the model has to beat."""
     assert f"what {EVIL} alone predicts" in page.text
     assert "better by" in page.text
+
+
+def test_every_page_stands_in_the_frame_that_lets_a_browser_fetch_nothing(tmp_path: Path) -> None:
+    """Evaluations and backtests alike."""
+    folder = Path(report_pages.__file__).parent
+    templates = {file.name: file.read_text(encoding="utf-8") for file in folder.glob("*.html")}
+    framed = {name for name, text in templates.items() if text.startswith('{% extends "frame.html" %}')}
+    assert templates.keys() - framed == {"frame.html", "figures.html"}
+    spec = make_spec()
+    page = write_report(tmp_path / "x.html", spec=spec, run=make_run(spec), review=make_review(with_champion=True))
+    told = page.read_text(encoding="utf-8")
+    assert """content="default-src 'none'; img-src data:; style-src 'unsafe-inline'\"""" in told
+    assert [file.name for file in tmp_path.iterdir()] == ["x.html"]

@@ -1,9 +1,7 @@
-"""The report's plots, as PNG images in data URIs: nothing is fetched when the page is opened."""
+"""The plots of an evaluation: challenger, opponent and baseline in the same axes."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,24 +11,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from flightworthy.adapters.report_pages.frame import Plot
 from flightworthy.evaluation import Evaluation, Scored
 from flightworthy.review import Contender, Review
 
-__all__ = ["Plot", "draw"]
+__all__ = ["draw"]
 
 CHALLENGER: Final = "#0b6e99"
 OPPONENT: Final = "#b8860b"
 BASELINE: Final = "#7a7a7a"
 CHANCE: Final = "#bbbbbb"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plot:
-    """An image with its title and what a reader should look for."""
-
-    title: str
-    caption: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +57,7 @@ def _plot(title: str, caption: str, paint: Callable[[Axes, list[_Curve]], None],
     paint(axes, curves)
     axes.grid(visible=True, linewidth=0.3)
     axes.legend(fontsize=8, frameon=False)
-    image = io.BytesIO()
-    figure.savefig(image, format="png", metadata={"Software": None})
-    source = "data:image/png;base64," + base64.b64encode(image.getvalue()).decode()
-    return Plot(title=title, caption=caption, source=source)
+    return Plot.of(figure, title=title, caption=caption)
 
 
 def _roc(axes: Axes, curves: list[_Curve]) -> None:
