@@ -110,7 +110,7 @@ def test_a_name_that_is_no_name_makes_nothing(call: Call, house: House, name: st
 
 
 def test_everything_that_is_wrong_with_all_files_is_listed(call: Call, house: House) -> None:
-    """Spec, suite and code of one model; the other stays valid."""
+    """Spec, suite, actions and code of one model; the other stays valid."""
     call("new", "churn")
     call("new", "fraud")
     folder = house.models / "churn"
@@ -119,16 +119,17 @@ def test_everything_that_is_wrong_with_all_files_is_listed(call: Call, house: Ho
     (folder / "suite.yaml").write_text(
         "rows: {minimum: 0}\nexpectations:\n  - {type: expect_colum_to_exist, kwargs: {}}\n"
     )
+    (folder / "checkpoint.json").write_text('{"actions": [{"type": "slak", "name": "tell"}]}')
     (folder / "train.py").write_text("def train(frame):\n    return frame\n")
     told = call("validate", "--json")
     assert told.code == 1
     churn, fraud = told.document["models"]
     assert fraud == {"model": "fraud", "valid": True, "problems": []}
     assert [problem.split(":")[0] for problem in churn["problems"]] == [
-        "model.yaml", "model.yaml", "suite.yaml", "suite.yaml", "train.py",
+        "model.yaml", "model.yaml", "suite.yaml", "suite.yaml", "checkpoint.json", "train.py",
     ]  # fmt: skip
     lines = call("validate").out.splitlines()
-    assert lines[0] == f"churn: 5 problems in {folder}"
+    assert lines[0] == f"churn: 6 problems in {folder}"
     assert lines[-1] == "fraud: valid"
 
 
