@@ -13,6 +13,7 @@ from pyarrow import parquet
 from flightworthy.adapters.partition_files import PartitionFiles, csv_text, json_lines
 from flightworthy.adapters.partition_files.listing import Landing
 from flightworthy.spec import EventTime, Source
+from tests.resident import growth, only_where_peaks_are_told
 
 Row = tuple[str, str | None]
 DAYS = EventTime(columns=("day",), format="%Y-%m-%d")
@@ -60,6 +61,21 @@ def test_what_a_column_holds_in_other_partitions_is_nothing_to_one_where_it_is_e
     path = tmp_path / "all.jsonl"
     alone = written(path, [("2026-01-01", None)])
     assert written(path, [("2026-01-01", None), ("2026-02-01", "y")])["2026-01"] == alone["2026-01"]
+
+
+@pytest.mark.slow
+@only_where_peaks_are_told
+def test_a_file_is_never_in_memory_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither while it is sorted nor while a digest is counted, though one partition is nearly all of it."""
+    monkeypatch.setattr(csv_text, "BLOCK", 2**16)
+    small, large = tmp_path / "small.csv", tmp_path / "large.csv"
+    for path, rows in ((small, 2000), (large, 400_000)):
+        lines = "".join(f"2026-01-{1 + row % 28:02d},{row},{'x' * 150}\n" for row in range(rows))
+        path.write_text(f"day,number,note\n2026-02-01,0,y\n{lines}")
+    digests(small)  # what is imported and allocated once
+    with growth() as grown:
+        assert list(digests(large)) == ["2026-01", "2026-02"]
+    assert grown() < large.stat().st_size / 2
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,9 +18,9 @@ from flightworthy.dataset import ingest
 from flightworthy.errors import PartitionRefused, Unavailable
 from flightworthy.known import Ask, KnownSince
 from flightworthy.spec import Source
+from tests.resident import growth, only_where_peaks_are_told
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
-RESET = Path("/proc/self/clear_refs")
 TYPES = {"age": "integer", "amount": "number", "code": "category", "won": "boolean", "label": "integer"}
 
 
@@ -65,12 +64,6 @@ def bookings(engine, *rows: tuple[str, int], known: str = "2026-04-02 00:00:00")
     run(engine, f"CREATE TABLE IF NOT EXISTS bookings (id integer, booked_at {kind}, known_at {kind})")
     for at, number in rows:
         run(engine, "INSERT INTO bookings VALUES (:id, :at, :known)", id=number, at=at, known=known)
-
-
-def resident(what: str) -> int:
-    """Bytes of this process in memory: those that are (VmRSS), or were at most since ``RESET`` was told (VmHWM)."""
-    (line,) = [each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith(f"{what}:")]
-    return int(line.split()[1]) * 1024
 
 
 def rows_of(content) -> pa.Table:
@@ -252,7 +245,7 @@ def test_rows_pass_through_memory_and_are_never_all_in_it(engine, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not RESET.exists(), reason="only Linux tells the peak of a process from a moment on")
+@only_where_peaks_are_told
 def test_a_driver_keeps_no_more_of_a_partition_than_a_batch(postgresql, monkeypatch):
     """What it holds is not Python's: sixty megabytes of text in the server are at no moment here."""
     monkeypatch.setattr(sql_source, "BATCH", 1000)
@@ -265,10 +258,9 @@ def test_a_driver_keeps_no_more_of_a_partition_than_a_batch(postgresql, monkeypa
     run(postgresql, "INSERT INTO bookings VALUES (0, '2026-02-01Z', 'x')")
     content = table_of(postgresql).read(["2026-03"])["2026-03"]
     rows_of(table_of(postgresql).read(["2026-02"])["2026-02"])  # what is imported and allocated once
-    before = resident("VmRSS")
-    RESET.write_text("5")
-    assert [sum(batch.num_rows for batch in attempt) for attempt in content.attempts()] == [count]
-    assert resident("VmHWM") - before < count * wide / 3
+    with growth() as grown:
+        assert [sum(batch.num_rows for batch in attempt) for attempt in content.attempts()] == [count]
+    assert grown() < count * wide / 3
 
 
 @pytest.mark.parametrize("table, query", [("bookinks", None), (None, "SELECT booked_at FROM nowhere")])
