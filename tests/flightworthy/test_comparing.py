@@ -12,6 +12,7 @@ STILL = Times(ahead=-1.0, gap=1.0)
 SOUND = Counts(
     rows=400,
     reference_rows=4000,
+    reference_partitions=10,
     labels={"": (24, 400), "Sex=Male": (20, 320), "Sex=Female": (4, 80)},
     reference_labels={"": (240, 4000), "Sex=Male": (200, 3200), "Sex=Female": (40, 800)},
     bins={"age": ([20] * 20, [200] * 20)},
@@ -28,7 +29,7 @@ def objections(counts: Counts, times: Times = STILL) -> list[str]:
 def test_a_partition_like_those_before_it_stands_every_comparison():
     """And one without a reference, of which nothing can be said, too."""
     assert objections(SOUND) == []
-    first = replace(SOUND, reference_rows=0, reference_labels={}, bins={}, repeats=0)
+    first = replace(SOUND, reference_rows=0, reference_partitions=0, reference_labels={}, bins={}, repeats=0)
     assert objections(first, Times(ahead=-1.0, gap=None)) == []
 
 
@@ -66,6 +67,14 @@ def test_labels_flipped_in_one_group_are_told_from_a_month_that_is_worse_for_all
 def test_a_perfect_rank_on_a_handful_is_no_leak():
     """Of thirty rows one feature in thirty ranks two positives first by chance."""
     assert objections(replace(SOUND, ranks={"paid": (1.0, 29, 300)})) == []
+
+
+def test_a_partition_with_a_fraction_of_the_usual_rows_is_refused():
+    """Fault 5: cut short at a few percent. A tenth may be a holiday, and of two partitions nothing is usual."""
+    cut = replace(SOUND, rows=12, labels={}, bins={}, ranks={}, duplicates=0)
+    assert objections(cut) == ["volume: 12 rows, and the 10 partitions before have 400 each"]
+    assert objections(replace(cut, rows=40)) == []
+    assert objections(replace(cut, reference_rows=800, reference_partitions=2)) == []
 
 
 def test_a_partition_that_begins_tomorrow_is_refused_and_a_gap_is_reported():

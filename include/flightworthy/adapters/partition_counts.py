@@ -33,6 +33,7 @@ class DuckdbCounts:
             return Counts(
                 rows=rows,
                 reference_rows=_row(connection, "SELECT count(*) FROM before")[0] if reference else 0,
+                reference_partitions=len(reference),
                 labels=_labels(connection, "here", asked),
                 reference_labels=_labels(connection, "before", asked) if reference else {},
                 bins=_bins(connection, asked) if reference else {},

@@ -55,6 +55,11 @@ def problems_of(folder: Path, settings: Settings) -> list[str]:
     suite = _tried(lambda: load_suite(folder, settings.environ), said)
     if spec is not None and suite is not None:
         said += _strangers(spec, suite)
+    if suite is not None and suite.expectations:
+        # Two seconds, which a person who asks what is wrong rather waits now than after the next deployment.
+        from flightworthy.adapters.gx_suites.configured import misunderstood
+
+        said += misunderstood(suite.expectations)
     said += problems_of_code(folder / "train.py")
     return said
 

@@ -25,6 +25,9 @@ _CHANCE: Final = 0.001
 _OF_EACH_CLASS: Final = 30
 """Fewer than this of a class rank perfectly by chance too often to call it a leak."""
 
+_USUAL: Final = 3
+"""Of fewer partitions than this nobody can say how many rows are usual."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -43,6 +46,7 @@ class Counts:
 
     rows: int
     reference_rows: int
+    reference_partitions: int
     labels: Mapping[str, tuple[int, int]]
     """Group (``""`` is everybody, else ``Sex=Male``) → how many labels are positive, of how many."""
     reference_labels: Mapping[str, tuple[int, int]]
@@ -101,6 +105,7 @@ def compare(counts: Counts, times: Times, comparisons: Mapping[str, Comparison])
         "leak": _leak,
         "duplicates": _duplicates,
         "repeats": _repeats,
+        "volume": _volume,
         "freshness": _freshness,
         "future": _future,
     }
@@ -189,6 +194,14 @@ def _duplicates(counts: Counts, at_most: float) -> Iterator[tuple[str | None, st
 def _repeats(counts: Counts, at_most: float) -> Iterator[tuple[str | None, str]]:
     if not counts.repeats <= at_most * counts.rows:
         yield None, f"{counts.repeats} of {counts.rows} rows stand in an earlier partition already, in every column"
+
+
+def _volume(counts: Counts, at_most: float) -> Iterator[tuple[str | None, str]]:
+    if counts.reference_partitions < _USUAL:
+        return
+    usual = counts.reference_rows / counts.reference_partitions
+    if not usual <= at_most * counts.rows:
+        yield None, f"{counts.rows} rows, and the {counts.reference_partitions} partitions before have {usual:.0f} each"
 
 
 def _freshness(times: Times, at_most: float) -> Iterator[tuple[str | None, str]]:

@@ -54,7 +54,7 @@ def test_counts_are_those_of_the_rows(files):
     here = files("2", x=[*x, x[0]], y=[*y, y[0]], c=[*c, c[0]])
     before = files("1", x=x[:100], y=y[:100].astype(float), c=c[:100])
     counts = DuckdbCounts().count(here, before, ASKED)
-    assert (counts.rows, counts.reference_rows) == (401, 100)
+    assert (counts.rows, counts.reference_rows, counts.reference_partitions) == (401, 100, 1)
     distinct = {*zip(x, y, c, strict=True)}
     assert counts.duplicates == 401 - len(distinct)
     rows_before = {*zip(x[:100], y[:100], c[:100], strict=True)}

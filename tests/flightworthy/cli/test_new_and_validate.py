@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -138,6 +140,32 @@ def test_an_expectation_about_a_column_that_is_not_there_is_a_problem(call: Call
     told = call("validate", "churn", "--json")
     (problem,) = told.document["models"][0]["problems"]
     assert problem.startswith("suite.yaml:8: aeg is no column of churn")
+
+
+# Suites of before have it, and it is the only form that every engine reads.
+@pytest.mark.filterwarnings("ignore:.*deprecated as of GX Core")
+def test_an_expectation_that_cannot_be_asked_is_a_problem(call: Call, house: House) -> None:
+    """Each would be found by the first partition otherwise, and some of them would send it into quarantine."""
+    call("new", "churn")
+    between, matched = "expect_column_values_to_be_between", "expect_column_values_to_match_regex"
+    condition = {"row_condition": 'col("age" == 1', "condition_parser": "great_expectations"}
+    wrong: list[tuple[str, dict[str, object], str]] = [
+        (between, {"column": "age", "min_value": 18, "mostly": 2}, "does not take these kwargs: mostly"),
+        (between, {"column": "age", "min_value": 18, "foo": 1}, "does not take these kwargs: foo"),
+        (between, {"column": "age", "min_value": 40, "max_value": 3}, "min_value (40) is above max_value (3); no"),
+        (between, {"column": "age", "min_value": 18, **condition}, "unable to parse condition"),
+        (matched, {"column": "channel", "regex": "["}, "'[' is no regular expression: unterminated"),
+        ("expect_column_values_to_not_be_null", {}, "column field required"),
+    ]
+    suite = {"name": "churn", "expectations": [{"type": name, "kwargs": kwargs} for name, kwargs, _ in wrong]}
+    (house.models / "churn/suite.json").write_text(json.dumps(suite, indent=1))
+    told = call("validate", "churn", "--json")
+    problems = told.document["models"][0]["problems"]
+    assert told.code == 1
+    assert len(problems) == len(wrong)
+    for (name, _, said), problem in zip(wrong, problems, strict=True):
+        assert re.match(rf"suite\.json:\d+: {name}: ", problem)
+        assert said in problem
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,15 @@ import pandas as pd
 from great_expectations.checkpoint.checkpoint import CheckpointResult
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 from great_expectations.core.run_identifier import RunIdentifier
-from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-from great_expectations.expectations.metadata_types import FailureSeverity
 
 from flightworthy.adapters.gx_suites.actions import Surroundings, take
 from flightworthy.adapters.gx_suites.completed import completed, refused
+from flightworthy.adapters.gx_suites.configured import configured
 from flightworthy.adapters.gx_suites.disagreements import disagreement
 from flightworthy.adapters.gx_suites.pages import add_ours, context_of, links_of, write_page
 from flightworthy.adapters.gx_suites.parquet_columns import Column, columns_of
 from flightworthy.adapters.gx_suites.results import absent, failure, untold
-from flightworthy.errors import Refused, SpecError
+from flightworthy.errors import Refused
 from flightworthy.expectations import (
     Action,
     Connection,
@@ -86,7 +85,7 @@ class GxSuites:
         asked = [(each, _unasked(each, columns)) for each in expectations]
         address = None if self.address is None else f"{self.address}/{model}/data_docs"
         context = context_of(self._site(model), address)
-        able = [_configured(each, engine) for each, failed in asked if failed is None]
+        able = [configured(each, engine) for each, failed in asked if failed is None]
         definition, parameters = self._batch(context, rows, engine)
         ran = _checkpoint(context, definition, able, model=model, key=key).run(
             batch_parameters=parameters, run_id=RunIdentifier(run_name=key, run_time=now)
@@ -144,7 +143,7 @@ class GxSuites:
                 batch_request=definition.build_batch_request(parameters or None),
                 expectation_suite=gx.ExpectationSuite(name="picking"),
             )
-            return [places_of(_configured(each, by), validator, rows.files) for each in expectations]
+            return [places_of(configured(each, by), validator, rows.files) for each in expectations]
 
     def _batch(self, context: Any, rows: StoredRows, engine: Engine) -> tuple[Any, dict[str, Any]]:
         if engine == "spark":
@@ -220,32 +219,3 @@ def _with_plain_text(frame: pd.DataFrame) -> pd.DataFrame:
     """Text as Python strings: Great Expectations takes the type of each value, and does not know pandas 3's ``str``."""
     text = [name for name in frame.columns if isinstance(frame[name].dtype, pd.StringDtype)]
     return frame.astype(dict.fromkeys(text, object)) if text else frame
-
-
-def _configured(expectation: Expectation, engine: Engine) -> Any:
-    kwargs = dict(expectation.kwargs)
-    if engine == "duckdb" and kwargs.get("column_set"):
-        # On databases the library takes AGE for age, unless a name is quoted.
-        kwargs["column_set"] = [f'"{name}"' for name in kwargs["column_set"]]
-    configuration = ExpectationConfiguration(
-        type=expectation.type,
-        kwargs=kwargs,
-        meta=dict(expectation.meta),
-        severity=FailureSeverity(expectation.severity),
-    )
-    try:
-        return configuration.to_domain_obj()
-    except (ValueError, TypeError) as error:
-        place = f"{expectation.file}:{expectation.line}" if expectation.line else "the spec"
-        raise SpecError(
-            f"{place}: {expectation.type}: Great Expectations does not take these kwargs: {_sentence(error)}",
-            file=expectation.file,
-            line=expectation.line,
-            key=expectation.type,
-        ) from error
-
-
-def _sentence(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # pydantic begins with a count; the fields and what is wrong with them follow.
-    return " ".join(lines[1:]) if len(lines) > 1 else " ".join(lines)
