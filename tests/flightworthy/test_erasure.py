@@ -402,3 +402,22 @@ def test_rows_that_were_taken_back_in_lose_theirs_in_both_places_and_keep_their_
     back = store.take_back(held, [1, 6], actor="ada", reason="right", now=NOON)
     assert list(store.read(back)["patient"]) == ["patient-8", "patient-9", "patient-10", "patient-11"]
     assert store.quarantined(MODEL) == []
+
+
+def test_rows_that_wait_keep_their_reasons_where_what_went_on_was_refused_too(tmp_path: Path) -> None:
+    """Nobody can put them together then; each row that is left still says why it waits."""
+    where = places(tmp_path)
+    store = stored(where)
+    names = ["patient-7", "patient-8", "patient-9", "patient-10"]
+    partition = store.write(MODEL, "2026-01", pa.table({"patient": names}), sources=["x.csv"], now=NOON)
+    apart = RefusedRows(places=(0, 1, 3), reasons=(("one",), ("two",), ("three",)), objections=("patient: odd",))
+    kept = store.part(partition, [0, 1, 3])
+    store.set_aside(partition, kept, apart, reason="some", now=NOON)
+    store.quarantine(kept, reason="false", objections=["false"], now=NOON)
+
+    forget(where, "patient-7")
+
+    (held,) = (each for each in store.quarantined(MODEL) if not each.is_whole)
+    assert held.rows == 2
+    assert store.waiting_rows(held)["patient"].to_pylist() == ["patient-8", "patient-10"]
+    assert [row.reasons for row in store.apart(held)] == [("two",), ("three",)]

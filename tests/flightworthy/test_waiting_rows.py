@@ -92,11 +92,12 @@ class House:
             found["in"] += self.store.read(partition)["customer"].tolist()
         for held in (each for each in self.store.quarantined(MODEL) if each.digest == DELIVERED):
             numbers = self.store.waiting_rows(held)["customer"].to_pylist()
-            states = [row.state for row in self.store.apart(held) if row.state != "taken back"]
-            for number, state in zip(numbers, states or ["waits"] * len(numbers), strict=True):
+            states: list[str] = [row.state for row in self.store.apart(held) if row.state != "taken back"]
+            if held.is_whole:
+                states = ["given up" if held.discarded else "waits"] * len(numbers)
+            for number, state in zip(numbers, states, strict=True):
                 found[state].append(number)
-            assert held.rows == len(numbers)
-            assert held.given_up == states.count("given up")
+            assert (held.rows, held.given_up) == (len(numbers), states.count("given up"))
         return found
 
     def told(self) -> list[str]:

@@ -10,6 +10,7 @@ import yaml
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 
 from flightworthy.errors import Refused
+from flightworthy.quarantine.choosing import ALL
 from flightworthy.quarantine.verbs import chosen, discard, hold, release
 from flightworthy.release import Cause
 from flightworthy_airflow.operators.check_expectations import CheckExpectationsOperator
@@ -151,7 +152,7 @@ def test_an_older_refused_partition_freezes_the_run_until_it_is_given_up(line: L
     assert "values to be unique" in str(refused.value)
     assert f"`flightworthy quarantine release {MODEL} {MONDAY} --reason …`" in str(refused.value)
 
-    discard(line.store, line.releases, chosen(line.store, MODEL, MONDAY), BECAUSE)
+    discard(line.store, line.releases, chosen(line.store, MODEL, MONDAY), BECAUSE, ALL)
     checked = line.check(by_hand(), dataset)
 
     assert (checked["partition"], checked["rows"]) == (NEXT_MONDAY, 240)
@@ -200,10 +201,10 @@ def test_a_version_trained_on_what_was_refused_later_is_not_released(line: Line)
 
     with pytest.raises(AirflowFailException, match="Nothing is trained or released"):
         line.promote(by_hand(), version)
-    discard(line.store, line.releases, held, BECAUSE)
+    discard(line.store, line.releases, held, BECAUSE, ALL)
     with pytest.raises(AirflowFailException, match="Nothing is trained or released"):
         line.promote(by_hand(), version)
-    release(line.store, line.releases, chosen(line.store, MODEL, MONDAY), BECAUSE)
+    release(line.store, line.releases, chosen(line.store, MODEL, MONDAY), BECAUSE, ALL)
     with pytest.raises(TaskDeferred):
         line.promote(by_hand(), version)
 
@@ -214,7 +215,7 @@ def test_an_interval_that_was_given_up_is_skipped(line: Line) -> None:
     line.land(NEXT_MONDAY, customer=7)
     with pytest.raises(AirflowFailException, match="was refused"):
         line.check(by_hand(), line.ingest(by_hand()))
-    discard(line.store, line.releases, chosen(line.store, MODEL, NEXT_MONDAY), BECAUSE)
+    discard(line.store, line.releases, chosen(line.store, MODEL, NEXT_MONDAY), BECAUSE, ALL)
 
     with pytest.raises(AirflowSkipException, match=f"partition {NEXT_MONDAY} of {MODEL} was given up by ada"):
         line.ingest(run_of("scheduled", at=NEXT_MONDAY))

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pyarrow import parquet
 
 from flightworthy.adapters.dataset_files import staging, versions, writing
@@ -116,7 +117,13 @@ class _Erasure:
         with writing.scratch(self.folder) as room:
             staged = staging.stage(rows, room / "data.parquet")
             after = content.with_name(staged.digest[:12])
-            _put_in_place(content, after, staged, {"digest": staged.digest, "rows": staged.rows})
+            instead = {}
+            if (reasons := content / "reasons.parquet").exists():
+                # What went on without these is gone: they cannot go back, and keep their reasons.
+                instead = {reasons.name: room / reasons.name}
+                others = parquet.read_table(reasons, partitioning=None).filter(pa.array(~rows.theirs()))
+                parquet.write_table(others, instead[reasons.name], compression="zstd")
+            _put_in_place(content, after, staged, {"digest": staged.digest, "rows": staged.rows}, instead=instead)
         self._replace(content, Replaced(replaced_by=staged.digest, **told, **self._for_whom))
         yield Removed(place=place, replaced_by=staged.digest, **told)
 
