@@ -9,7 +9,7 @@ from benchmarks.result import ROOT
 
 BENCHMARKS = (
     "judge", "parse", "line_overhead", "rollback", "serving", "image", "expectations", "expectations_task",
-    "ingest", "landed", "backfill",
+    "ingest", "personal", "landed", "backfill",
 )  # fmt: skip
 
 

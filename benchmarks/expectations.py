@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.result import ROOT, Result, machine, row, typical
+from benchmarks.apart import apart
+from benchmarks.result import Result, machine, row, typical
 
 ROWS, CHUNK, ROUNDS = 10_000_000, 500_000, 3
 WAYS = ("sql", "duckdb", "pandas")
@@ -77,7 +77,7 @@ def main(rows: int = ROWS) -> int:
         file = write(Path(scratch) / "rows.parquet", rows)
         for number in range(1, ROUNDS + 1):
             for way in WAYS:
-                found[way].append(measured := _measure(way, file))
+                found[way].append(measured := apart("benchmarks.expectations", way, file))
                 print(f"  round {number}, {way}: {measured['seconds']:.2f} s, {measured['mb']:.0f} MB")
     seconds = {way: typical(each["seconds"] for each in found[way]) for way in WAYS}
     memory = {way: typical(each["mb"] for each in found[way]) for way in WAYS}
@@ -157,15 +157,6 @@ def _by_suite(how: str, file: Path) -> Callable[[], Any]:
             raise RuntimeError(f"the suite did not pass: {result.objections}")
 
     return work
-
-
-def _measure(how: str, file: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.expectations", "--once", how, str(file)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=3600, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{how} broke:\n{done.stderr}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 if __name__ == "__main__":

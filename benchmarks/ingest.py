@@ -10,7 +10,6 @@ import json
 import os
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +17,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.result import ROOT, Result, machine, row, typical
+from benchmarks.apart import apart
+from benchmarks.result import Result, machine, row, typical
 
 ROWS, ROUNDS = 10_000_000, 3
 KEY = "2026-01"
@@ -121,12 +121,8 @@ def _by_ingest(_: str, file: Path, folder: Path) -> Callable[[], object]:
 
 def _measure(how: str, file: Path, folder: Path) -> dict[str, float]:
     folder.mkdir()
-    command = [sys.executable, "-m", "benchmarks.ingest", "--once", how, str(file), str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=3600, check=False)
+    found = apart("benchmarks.ingest", how, file, folder)
     shutil.rmtree(folder)
-    if done.returncode != 0:
-        raise RuntimeError(f"{how} broke:\n{done.stderr}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from flightworthy.dataset import DatasetVersion, PartitionVersion, Revision
 from flightworthy.ledger import Entry
+from flightworthy.quarantine import Quarantined
 from flightworthy.release import Deployment, Release, served
 
 __all__ = [
@@ -81,11 +82,16 @@ def prunable_data(
     policy: DataPolicy,
     history: Mapping[str, Sequence[Revision]],
     needed: Collection[DatasetVersion],
+    quarantined: Collection[Quarantined],
     *,
     now: datetime,
 ) -> list[PrunableData]:
-    """Contents that are in no dataset version that is ``needed``, nor in the next run's window, and not new."""
+    """Contents that are in no dataset version that is ``needed``, nor in the next run's window, and not new.
+
+    What goes on while other rows of it wait stays too: without it they could not be taken back in.
+    """
     kept = {(each.key, each.digest) for version in needed for each in version.partitions}
+    kept |= {(held.key, held.kept.digest) for held in quarantined if held.kept is not None and held.waiting}
     newest = sorted(history)[-policy.window :]
     kept |= {(key, history[key][-1].partition.digest) for key in newest}
     limit = now - policy.kept_time

@@ -61,16 +61,23 @@ def deploy_arguments(spec: Spec) -> dict[str, Any]:
     """``<model>.deploy``: on time, on new data and on drift; can be backfilled; one release at a time."""
     absent = _absent_source(spec)
     return {
-        "dag_id": f"{spec.model}.deploy",
+        **_alike(spec, "deploy"),
         "schedule": None if absent else _schedule(spec),
+        "render_template_as_native_obj": True,
+        "default_args": {**_RETRIES, "owner": spec.owner},
+        "description": spec.description,
+        "doc_md": _deploy_docs(spec, absent),
+    }
+
+
+def _alike(spec: Spec, verb: str) -> dict[str, Any]:
+    """What holds for each of a model's DAGs: from its first interval on, one run at a time, found by its tags."""
+    return {
+        "dag_id": f"{spec.model}.{verb}",
         "start_date": _utc(spec.schedule.start_at),
         "catchup": False,
         "max_active_runs": 1,
-        "render_template_as_native_obj": True,
-        "default_args": {**_RETRIES, "owner": spec.owner},
         "tags": [*_TAGS, spec.model],
-        "description": spec.description,
-        "doc_md": _deploy_docs(spec, absent),
     }
 
 
@@ -119,13 +126,9 @@ def deploy_form(spec: Spec) -> ParamsDict:
 def monitor_arguments(spec: Spec) -> dict[str, Any]:
     """``<model>.monitor``: compares requests with the champion's reference, and asks for a retrain if they drifted."""
     return {
-        "dag_id": f"{spec.model}.monitor",
+        **_alike(spec, "monitor"),
         "schedule": spec.drift.cron,
-        "start_date": _utc(spec.schedule.start_at),
-        "catchup": False,
-        "max_active_runs": 1,
         "default_args": {**_RETRIES, "owner": spec.owner},
-        "tags": [*_TAGS, spec.model],
         "description": f"Watches what {spec.model} is asked, and asks for a retrain when it drifts.",
         "doc_md": _MONITOR_DOCS.format(model=spec.model, spec=spec),
     }
@@ -134,13 +137,9 @@ def monitor_arguments(spec: Spec) -> dict[str, Any]:
 def rollback_arguments(spec: Spec) -> dict[str, Any]:
     """``<model>.rollback``: back to the previous release, from the form in the UI."""
     return {
-        "dag_id": f"{spec.model}.rollback",
+        **_alike(spec, "rollback"),
         "schedule": None,
-        "start_date": _utc(spec.schedule.start_at),
-        "catchup": False,
-        "max_active_runs": 1,
         "default_args": {"owner": spec.owner},
-        "tags": [*_TAGS, spec.model],
         "description": f"Takes {spec.model} back to a release that served before.",
         "doc_md": _ROLLBACK_DOCS.format(model=spec.model),
     }
@@ -149,13 +148,9 @@ def rollback_arguments(spec: Spec) -> dict[str, Any]:
 def drill_arguments(spec: Spec) -> dict[str, Any]:
     """``<model>.drill``: proves that the previous release could serve, as often as ``release.drill`` says."""
     return {
-        "dag_id": f"{spec.model}.drill",
+        **_alike(spec, "drill"),
         "schedule": spec.release.drill,
-        "start_date": _utc(spec.schedule.start_at),
-        "catchup": False,
-        "max_active_runs": 1,
         "default_args": {**_RETRIES, "owner": spec.owner},
-        "tags": [*_TAGS, spec.model],
         "description": f"Proves that the release {spec.model} would go back to still works.",
         "doc_md": _DRILL_DOCS.format(model=spec.model),
     }

@@ -6,11 +6,9 @@ that has done so already. Nothing here opens a connection or starts a thread.
 
 import flightworthy.adapters.array_metrics
 import flightworthy.adapters.backtest_files
-import flightworthy.adapters.backtest_report
 import flightworthy.adapters.dataset_files
 import flightworthy.adapters.docker_images
 import flightworthy.adapters.drift_scores
-import flightworthy.adapters.evaluation_report
 import flightworthy.adapters.evidently_drift
 import flightworthy.adapters.gx_suites
 import flightworthy.adapters.mlflow_presence
@@ -20,6 +18,7 @@ import flightworthy.adapters.model_code
 import flightworthy.adapters.onnx_models.writer
 import flightworthy.adapters.partition_files
 import flightworthy.adapters.prediction_files
+import flightworthy.adapters.reports
 import flightworthy.adapters.single_feature
 import flightworthy.adapters.skops_models.writer
 import flightworthy.adapters.sql_releases  # noqa: F401

@@ -116,9 +116,7 @@ def test_rows_whose_times_cannot_be_wait_alone_above_the_floor(tmp_path: Path) -
 
     assert (checked.objections, checked.version.rows) == ((), 18)
     (held,) = checked.parted
-    _, refused = DatasetFiles(root=tmp_path / "datasets").waiting_rows(held)
-    assert refused is not None
-    assert dict(zip(refused.places, refused.reasons, strict=True)) == {
+    assert {row.number: row.reasons for row in DatasetFiles(root=tmp_path / "datasets").apart(held)} == {
         18: ("settled: known since to be a time (written %d.%m.%Y)",),
         19: ("settled: known since to be no earlier than the event (written %d.%m.%Y)",),
         20: ("bought: label to be there once it is known",),

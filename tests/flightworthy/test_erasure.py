@@ -27,7 +27,7 @@ from flightworthy.erasure import Asked, Erasure, Places, contents_with, erase, p
 from flightworthy.errors import ArtifactRefused, Refused
 from flightworthy.known import Ask, Cutoff, KnownSince
 from flightworthy.personal import Keys, fingerprint, pseudonym
-from flightworthy.quarantine import RefusedRows
+from flightworthy.quarantine import Discard, RefusedRows
 from flightworthy.release import Cause, prove_all
 from flightworthy.serving.contract_file import parse_contract
 from flightworthy.serving.prediction_log import Answer, PredictionLog
@@ -358,14 +358,14 @@ def test_rows_that_wait_apart_lose_theirs_and_go_back_to_their_places(tmp_path: 
 
     assert sum(each.rows for each in erasure.removed) == 2
     (held,) = store.quarantined(MODEL)
-    table, rows = store.waiting_rows(held)
-    assert rows is not None
+    table, rows = store.waiting_rows(held), store.apart(held)
     waiting = [names[place] for place in refused if names[place] != "patient-7"]
     assert table["patient"].to_pylist() == waiting
-    assert [others[place] for place in rows.places] == waiting
+    assert [others[row.place] for row in rows] == waiting
     assert list(store.read(store.current(MODEL)["2026-01"])["patient"]) == [n for n in others if n not in waiting]
     assert not forget(where, "patient-7").found_anything
-    back = store.take_back(held, actor="ada", reason="right after all", now=NOON)
+    assert [row.number for row in rows] == [place for place in refused if names[place] != "patient-7"]
+    back = store.take_back(held, [row.number for row in rows], actor="ada", reason="right after all", now=NOON)
     assert list(store.read(back)["patient"]) == others
     assert (
         back.digest
@@ -373,3 +373,32 @@ def test_rows_that_wait_apart_lose_theirs_and_go_back_to_their_places(tmp_path: 
         .write(MODEL, "2026-01", pa.table({"patient": others}), sources=["x.csv"], now=NOON)
         .digest
     )
+
+
+def test_rows_that_were_taken_back_in_lose_theirs_in_both_places_and_keep_their_numbers(tmp_path: Path) -> None:
+    """Of four that were set aside two are back and one is given up; what is left can still be put together."""
+    where = places(tmp_path)
+    store = stored(where)
+    names = [f"patient-{number}" for number in (7, 8, 7, 9, 7, 10, 11)]
+    partition = store.write(MODEL, "2026-01", pa.table({"patient": names}), sources=["x.csv"], now=NOON)
+    refused = (1, 2, 4, 5, 6)
+    apart = RefusedRows(places=refused, reasons=tuple(("odd",) for _ in refused), objections=("patient: odd",))
+    held = store.set_aside(partition, store.part(partition, list(refused)), apart, reason="some", now=NOON)
+    store.take_back(held, [2, 5], actor="ada", reason="right", now=NOON)
+    store.give_up(store.quarantined(MODEL)[0], Discard(actor="ada", reason="false", at=NOON, rows=(6,)))
+
+    forget(where, "patient-7")
+
+    (held,) = store.quarantined(MODEL)
+    assert [(row.number, row.place, row.state) for row in store.apart(held)] == [
+        (1, 0, "waits"),
+        (5, 2, "taken back"),
+        (6, 3, "given up"),
+    ]
+    assert store.waiting_rows(held)["patient"].to_pylist() == ["patient-8", "patient-11"]
+    assert list(store.read(store.current(MODEL)["2026-01"])["patient"]) == ["patient-9", "patient-10"]
+    assert not forget(where, "patient-7").found_anything
+    store.may_return(held)
+    back = store.take_back(held, [1, 6], actor="ada", reason="right", now=NOON)
+    assert list(store.read(back)["patient"]) == ["patient-8", "patient-9", "patient-10", "patient-11"]
+    assert store.quarantined(MODEL) == []

@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import json
 import os
-import signal
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from flightworthy.adapters.dataset_files.parting import Joined, Only, Without
 from flightworthy.errors import ArtifactRefused, PartitionRefused
 from flightworthy.expectations import Checked, Expectation
 from flightworthy.quarantine import Discard, Quarantined, RefusedRows
+from tests.flightworthy.dying import dying_at, tree
 from tests.flightworthy.parted import MODEL, NOW, House, rows_of, suite_of
 from tests.forked import in_a_process
 
@@ -100,7 +99,9 @@ def test_rows_in_are_rows_out_and_rows_quarantined(house: House) -> None:
     house.source.tables[KEY] = rows_of(*AGES)
     (held,) = house.line(KEY).parted
     assert held.kept is not None
-    joined = Joined(kept=house.store.rows(held.kept).file, rows=Path(held.uri) / "data.parquet", places=(2, 4))
+    joined = Joined(
+        kept=house.store.rows(held.kept).file, rows=Path(held.uri) / "data.parquet", picked=(0, 1), places=(2, 4)
+    )
     with house.store.staged(MODEL, joined) as whole:
         assert whole.digest == held.digest == held.source_digest
     assert whole.rows == held.kept.rows + len(refused_places(held)) == 10
@@ -217,7 +218,7 @@ def test_rows_that_were_given_up_change_nothing_of_what_went_on(house: House) ->
     """The same source is found standing as before."""
     house.source.tables[KEY] = rows_of(*AGES)
     checked = house.line(KEY)
-    house.store.give_up(checked.parted[0], Discard(actor="ada", reason="typing mistakes", at=NOW))
+    house.store.give_up(checked.parted[0], Discard(actor="ada", reason="typing mistakes", at=NOW, rows=None))
     taken = house.ingest(KEY)
     assert (taken.stood, taken.version.digest) == (True, checked.version.digest)
     assert house.store.refused(MODEL) == []
@@ -225,11 +226,6 @@ def test_rows_that_were_given_up_change_nothing_of_what_went_on(house: House) ->
 
 def refused_places(held: Quarantined) -> list[int]:
     return list(parquet.read_table(Path(held.uri) / "reasons.parquet")["place"].to_pylist())
-
-
-def tree(root: Path, *, without: str = "") -> dict[str, bytes]:
-    found = (path for path in root.rglob("*") if path.is_file() and without not in path.parent.parts)
-    return {str(path.relative_to(root)): path.read_bytes() for path in found}
 
 
 def test_killed_before_any_write_no_row_is_lost_and_the_next_run_ends_the_same(
@@ -288,30 +284,6 @@ def customers(store: DatasetFiles) -> set[int]:
     return {int(each) for each in found}
 
 
-def dying_at(count: int, work: Callable[[], None]) -> Callable[[], None]:
-    """``work`` with the process killed before its n-th effect on files."""
-
-    def killed() -> None:
-        steps = iter(range(1_000))
-
-        def dies(call: Callable[..., Any]) -> Callable[..., Any]:
-            def called(*args: Any, **kwargs: Any) -> Any:
-                if next(steps) == count:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return call(*args, **kwargs)
-
-            return called
-
-        for owner, name in (
-            (os, "fsync"), (os, "unlink"), (os, "rmdir"), (Path, "rename"), (Path, "replace"), (Path, "mkdir"),
-            (Path, "write_text"), (parquet, "write_table"),
-        ):  # fmt: skip
-            setattr(owner, name, dies(getattr(owner, name)))
-        work()
-
-    return killed
-
-
 def test_what_went_on_counts_as_known_since_the_whole_was(house: House) -> None:
     """A check that comes a week after the delivery makes no revision of it: an ask as of its day gets the same rows."""
     house.source.tables[KEY] = rows_of(30, 40)
@@ -338,7 +310,7 @@ def test_a_partition_is_parted_and_put_together_batch_by_batch(tmp_path: Path, p
     with (
         store.staged(MODEL, Without(file=file, places=places)) as kept,
         store.staged(MODEL, Only(file=file, places=places)) as rows,
-        store.staged(MODEL, Joined(kept=kept.file, rows=rows.file, places=places)) as whole,
+        store.staged(MODEL, Joined(kept=kept.file, rows=rows.file, picked=range(len(places)), places=places)) as whole,
     ):
         assert parquet.read_table(rows.file)["n"].to_pylist() == places
         assert (kept.rows + rows.rows, whole.digest) == (200_000, partition.digest)

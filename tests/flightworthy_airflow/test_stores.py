@@ -173,10 +173,23 @@ def test_a_connection_that_is_not_there_is_refused(line: Line) -> None:
         listing(Source(uri="http://x/{partition}.csv", partition="%Y", conn_id=CONN))
 
 
+def test_a_connection_of_which_no_file_system_can_be_made_is_worth_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its provider says of it; a person corrects it meanwhile."""
+    connect(monkeypatch, {"conn_type": "aws", "extra": {"profile_name": "nobody"}})
+    with pytest.raises(Unavailable, match=rf"'{CONN}': no file system for s3:// could be made.*nobody.*tried again"):
+        listing(on_s3("unmade/{partition}.csv"))
+
+
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: Any) -> None: ...
+
+        def send_head(self) -> Any:
+            if "/closed" in self.path:
+                self.send_error(403, "Not you")
+                return None
+            return super().send_head()
 
     folder = tmp_path / "web"
     folder.mkdir()
@@ -198,6 +211,13 @@ def test_a_partition_on_a_web_server_is_found_by_its_folder_page_and_read(web: t
     assert (file.key, file.size) == (MONDAY, 18)
     assert file.modified_at.year > 2000
     assert read(source, MONDAY, line).to_pydict() == {"customer": [1], "age": [40]}
+
+
+def test_a_web_server_that_lets_nobody_in_says_so(web: tuple[str, Path], line: Line) -> None:
+    """By HTTP's status, as Azure's and Google's stores do; it is no empty folder."""
+    url, _ = web
+    with pytest.raises(Unavailable, match=r"does not let the environment's credentials in \(403.*Correct its key"):
+        listing(Source(uri=f"{url}/closed/{{partition}}.csv", partition="%Y-%m-%d"))
 
 
 def test_a_web_server_that_is_away_is_no_empty_folder(line: Line) -> None:

@@ -7,7 +7,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -37,27 +37,28 @@ QUICK = {
 """A killed process is missed after seconds, not after half a minute: what follows is the same."""
 
 
-def spec_of(model: str, **schedule: Any) -> dict[str, Any]:
-    """A model.yaml of whose data two numbers are a row."""
+def spec_of(model: str, **source: Any) -> dict[str, Any]:
+    """A model.yaml of whose data two numbers are a row; where they land, unless ``source`` says it."""
+    landing = {"uri": f"${{FLIGHTWORTHY_LANDING}}/{model}/{{partition}}.csv"}
     return {
         "model": model,
         "owner": "tests",
         "entity": "customer",
         "target": "bought",
         "features": {"age": "integer"},
-        "source": {"uri": f"${{FLIGHTWORTHY_LANDING}}/{model}/{{partition}}.csv", "partition": "%Y-%m-%d"},
-        "schedule": {"cron": "0 0 1 1 *", "start_at": FIRST_DAY.isoformat(), "new_data": "each", **schedule},
+        "source": {**landing, "partition": "%Y-%m-%d", **source},
+        "schedule": {"cron": "0 0 1 1 *", "start_at": FIRST_DAY.isoformat(), "new_data": "each"},
         "gates": [{"metric": "roc_auc", "at_least": 0.6}],
     }
 
 
 @contextmanager
-def arriving_stack(folder: Path, models: Sequence[str]) -> Iterator[Stack]:
-    """Airflow alone, with the first task of these models' lines."""
-    for model in models:
+def arriving_stack(folder: Path, models: Sequence[str], **sources: Mapping[str, Any]) -> Iterator[Stack]:
+    """Airflow alone, with the first task of these models' lines, and of those whose ``sources`` lie elsewhere."""
+    for model in (*models, *sources):
         kept = folder / "models" / model
         kept.mkdir(parents=True)
-        (kept / "model.yaml").write_text(yaml.safe_dump(spec_of(model)), encoding="utf-8")
+        (kept / "model.yaml").write_text(yaml.safe_dump(spec_of(model, **sources.get(model, {}))), encoding="utf-8")
         (kept / "suite.yaml").write_text("expectations: []\n", encoding="utf-8")
         (kept / "train.py").write_text("", encoding="utf-8")
     told = Settings.airflow
@@ -68,12 +69,16 @@ def arriving_stack(folder: Path, models: Sequence[str]) -> Iterator[Stack]:
             yield up
 
 
-def land(stack: Stack, model: str, key: str, *, rows: int = 3, heads: str = "customer,age,bought") -> None:
+def rows_of(count: int = 3, *, heads: str = "customer,age,bought") -> str:
+    """A partition of so many rows."""
+    return f"{heads}\n" + "".join(f"{number},{20 + number},{number % 2}\n" for number in range(count))
+
+
+def land(stack: Stack, model: str, key: str, text: str | None = None) -> None:
     """Put a partition where the model's source is; written in place, as a slow upload is."""
     folder = stack.landing / model
     folder.mkdir(parents=True, exist_ok=True)
-    lines = "".join(f"{number},{20 + number},{number % 2}\n" for number in range(rows))
-    (folder / f"{key}.csv").write_text(f"{heads}\n{lines}", encoding="utf-8")
+    (folder / f"{key}.csv").write_text(text or rows_of(), encoding="utf-8")
 
 
 def day(number: int) -> str:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from demo.airflow_api import AirflowApi
 from demo.stack import Stack
 from flightworthy.arrival import Stage
-from tests.stack.arriving import Killer, arriving_stack, considered, day, land, taken_in, wait_until_considered
+from tests.s3 import S3, SECRET, running_s3
+from tests.stack.arriving import (
+    Killer,
+    arriving_stack,
+    considered,
+    day,
+    land,
+    rows_of,
+    taken_in,
+    wait_until_considered,
+)
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -21,19 +33,28 @@ COUNT = int(os.environ.get("FLIGHTWORTHY_ARRIVALS", "12"))
 MODELS = tuple(f"model-{number}" for number in range(5 if LONG else 3))
 KILLS = 12 if LONG else 2
 PUSHED, MENDED, PAUSED = OTHERS = ("pushed", "mended", "paused")
+BUCKET, ONE_FILE = ("bucket", "one_file")
+ROTATED = "another-secret-that-nobody-may-ever-see-either"
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Airflow with models whose runs are one task."""
-    with arriving_stack(tmp_path_factory.mktemp("arriving"), (*MODELS, *OTHERS)) as up:
+    elsewhere = {
+        BUCKET: {"uri": "s3://bucket/{partition}.csv", "conn_id": "store", "complete": {"marker": "{partition}.done"}},
+        ONE_FILE: {
+            "uri": f"${{FLIGHTWORTHY_LANDING}}/{ONE_FILE}/all.csv",
+            "event_time": {"columns": ["day"], "format": "%Y-%m-%d"},
+        },
+    }
+    with arriving_stack(tmp_path_factory.mktemp("arriving"), (*MODELS, *OTHERS), **elsewhere) as up:
         yield up
 
 
 @pytest.fixture(scope="module")
 def airflow(stack: Stack) -> AirflowApi:
     api = stack.airflow()
-    api.wait_for_dags(*(f"{model}.deploy" for model in (*MODELS, *OTHERS)), within=300)
+    api.wait_for_dags(*(f"{model}.deploy" for model in (*MODELS, *OTHERS, BUCKET)), within=300)
     api._watch = lambda: None  # components die here because somebody asked them to
     return api
 
@@ -50,7 +71,7 @@ def test_every_arrival_is_considered_and_none_twice_while_scheduler_and_triggere
     with Killer(stack=stack, kills=KILLS, between=(15, 40) if LONG else (2, 6), chance=chance) as killer:
         for number in range(each):
             for model in chance.sample(MODELS, len(MODELS)):
-                land(stack, model, day(number), rows=chance.randrange(2, 50))
+                land(stack, model, day(number), rows_of(chance.randrange(2, 50)))
                 time.sleep(chance.uniform(0, 2) if LONG else chance.uniform(0, 0.5))
         while len(killer.killed) < KILLS:
             time.sleep(0.2)
@@ -104,7 +125,7 @@ def test_a_run_that_failed_keeps_its_arrival_and_goes_on_with_it_when_it_is_clea
 ) -> None:
     """Until then it is shown as failed; no other run took it meanwhile."""
     dag_id = f"{MENDED}.deploy"
-    land(stack, MENDED, day(0), heads="customer,age,age")
+    land(stack, MENDED, day(0), rows_of(heads="customer,age,age"))
     wait_until_considered(stack, [MENDED], 1, within=180)
     (failed,) = considered(stack, [MENDED])[MENDED]
     assert failed.run is not None
@@ -121,6 +142,53 @@ def test_a_run_that_failed_keeps_its_arrival_and_goes_on_with_it_when_it_is_clea
     airflow.wait(went_through, within=60, what=lambda: f"the outcome; {considered(stack, [MENDED])}")
     assert run["state"] == "success"
     assert taken_in(airflow, MENDED) == [day(0)]
+
+
+def connect(airflow: AirflowApi, s3: S3, *, secret: str) -> None:
+    """Say by Airflow's API what its connection ``store`` is, as a person does in its form."""
+    said = s3.connection(secret=secret)
+    body = {**said, "connection_id": "store", "extra": json.dumps(said["extra"])}
+    known = {each["connection_id"] for each in airflow.get("/connections")["connections"]}
+    if "store" in known:
+        airflow.call("PATCH", "/connections/store", json=body)
+    else:
+        airflow.call("POST", "/connections", json=body, expect=201)
+
+
+def test_what_lands_in_a_bucket_starts_one_run_each_also_after_its_key_was_rotated(
+    stack: Stack, airflow: AirflowApi, tmp_path: Path
+) -> None:
+    """By a connection that Airflow keeps: triggerer and task alike read it where it is by then."""
+
+    def put(s3: S3, key: str) -> None:
+        s3.put(f"bucket/{key}.csv", rows_of().encode())
+        s3.put(f"bucket/{key}.done", b"")
+
+    with running_s3(tmp_path) as s3:
+        connect(airflow, s3, secret=SECRET)
+        put(s3, day(0))
+        wait_until_considered(stack, [BUCKET], 1, within=180)
+    with running_s3(tmp_path, secret=ROTATED, port=s3.port) as s3:
+        connect(airflow, s3, secret=ROTATED)
+        put(s3, day(1))
+        wait_until_considered(stack, [BUCKET], 2, within=180)
+    assert taken_in(airflow, BUCKET) == [day(0), day(1)]
+    assert [str(each.outcome) for each in considered(stack, [BUCKET])[BUCKET]] == ["went through"] * 2
+
+
+def test_new_days_of_a_file_of_all_days_start_one_run_each(stack: Stack, airflow: AirflowApi) -> None:
+    """What is in it again as it was starts none."""
+
+    def write(days: int) -> None:
+        rows = "".join(f"{number},{20 + number},{number % 2},{day(number // 3)}\n" for number in range(3 * days))
+        land(stack, ONE_FILE, "all", f"customer,age,bought,day\n{rows}")
+
+    write(1)
+    airflow.wait_for_dags(f"{ONE_FILE}.deploy", within=300)
+    wait_until_considered(stack, [ONE_FILE], 1, within=180)
+    write(3)
+    wait_until_considered(stack, [ONE_FILE], 3, within=180)
+    assert taken_in(airflow, ONE_FILE) == [day(0), day(1), day(2)]
 
 
 @pytest.mark.skipif(not LONG, reason="FLIGHTWORTHY_ARRIVALS: a lost event is missed after half a minute")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flightworthy.cli.answers import Answer, Exit, facts, table
+from flightworthy.cli.keys import keys_for
 from flightworthy.cli.known import known_model
 from flightworthy.cli.person import actor
 from flightworthy.cli.settings import Settings
@@ -43,6 +44,10 @@ def arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--reason", required=True, help="why, without naming anybody; it is written into the ledger")
     command.add_argument("--dry-run", action="store_true", help="only say what would go, and who learnt from it")
+    command.add_argument(
+        "--connection", metavar="CONN_ID",
+        help="take the key of the pseudonyms from this Airflow connection, as tasks do (default: from the environment)",
+    )  # fmt: skip
     json_flag(command)
 
 
@@ -52,7 +57,6 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     from flightworthy.adapters.prediction_files import PredictionErasure
     from flightworthy.adapters.spec_files import load
     from flightworthy.erasure import Asked, Places, erase, person_named
-    from flightworthy.personal import read_keys
     from flightworthy.release import Cause
 
     store = settings.releases()
@@ -60,7 +64,7 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
         model = known_model(asked.model, settings, store)
         spec = load(settings.models / model, settings.environ)
         entity = sys.stdin.readline().strip() if asked.entity == "-" else asked.entity
-        person = person_named(entity, read_keys(settings.environ), model=model)
+        person = person_named(entity, keys_for(settings.environ, asked.connection), model=model)
         order = Asked(
             model=model,
             column=spec.entity,

@@ -13,9 +13,10 @@ from flightworthy.cli.known import known_model
 from flightworthy.cli.person import actor
 from flightworthy.cli.settings import Settings
 from flightworthy.cli.waiting_rows import reason_lines, row_documents
-from flightworthy.cli.words import count, json_flag
+from flightworthy.cli.words import count, json_flag, numbers
 from flightworthy.ledger import instant
-from flightworthy.quarantine.verbs import chosen, discard, hold, release
+from flightworthy.quarantine.choosing import Choice
+from flightworthy.quarantine.verbs import Decided, chosen, discard, hold, release
 from flightworthy.release import Cause
 
 if TYPE_CHECKING:
@@ -47,6 +48,14 @@ def arguments(command: argparse.ArgumentParser) -> None:
             one.add_argument("--limit", type=count, default=20, metavar="N", help="only the first N rows (default 20)")
         else:
             one.add_argument("--reason", required=True, help="why; it is written into the ledger")
+        if verb in {"release", "discard"}:
+            one.add_argument(
+                "--rows", type=numbers, metavar="3,7-9", help="only these rows, by the numbers that show prints"
+            )
+            one.add_argument(
+                "--unmet", action="append", default=[], metavar="REASON",
+                help="only rows with a reason that begins so; release leaves those that have others too",
+            )  # fmt: skip
         json_flag(one)
 
 
@@ -79,6 +88,12 @@ class _Asked:
         return chosen(self.datasets, self.model, self.words.key, digest=self.words.digest)
 
     @property
+    def choice(self) -> Choice:
+        """Which of its rows are meant."""
+        rows = None if self.words.rows is None else frozenset(self.words.rows)
+        return Choice(numbers=rows, unmet=tuple(self.words.unmet))
+
+    @property
     def cause(self) -> Cause:
         return Cause(actor=actor(), reason=self.words.reason.strip(), at=datetime.now(UTC))
 
@@ -109,39 +124,47 @@ def _show(asked: _Asked) -> Answer:
             text=f"{_about(held)}\n\nIts rows could not be read.",
             exit=Exit.DONE,
         )
-    rows, refused = asked.datasets.waiting_rows(held)
+    rows = asked.datasets.waiting_rows(held)
+    apart = [row for row in asked.datasets.apart(held) if row.state != "taken back"]
     shown = row_documents(
         rows,
-        refused,
+        apart,
         folder=asked.settings.models / asked.model,
         environ=asked.settings.environ,
         limit=asked.words.limit,
     )
-    lines = [(each["place"], "; ".join(each["reasons"]), *each["row"].values()) for each in shown]
+    lines = [(each["number"], each["state"], "; ".join(each["reasons"]), *each["row"].values()) for each in shown]
     more = "" if len(shown) == held.rows else f"\n\n{held.rows - len(shown)} more; --limit shows them."
-    counted = reason_lines(refused)
-    text = f"{_about(held)}\n\n{counted}{table(('PLACE', 'REASONS', *rows.column_names), lines)}{more}"
+    counted = reason_lines(apart)
+    text = f"{_about(held)}\n\n{counted}{table(('ROW', 'STATE', 'REASONS', *rows.column_names), lines)}{more}"
     return Answer(document={**document(held), "shown": shown}, text=text, exit=Exit.DONE)
 
 
 def _release(asked: _Asked) -> Answer:
     held = asked.held
-    back = release(asked.datasets, asked.ledger, held, asked.cause)
+    done = release(asked.datasets, asked.ledger, held, asked.cause, asked.choice)
+    rows = done.partition.rows if done.partition else None
     text = (
-        f"{asked.model}: {held.rows} rows of partition {held.key} were taken back in, {back.rows} are in it now; they "
-        "count as passed, and the ledger says by whom. Clear the tasks that were refused, or trigger its deployment."
+        f"{asked.model}: {done.rows} rows of partition {held.key} were taken back in, {rows} are in it now; they "
+        f"count as passed, and the ledger says by whom.{_left(done)} Clear the tasks that were refused, or trigger its "
+        "deployment."
     )
-    return _decided(asked, held, text, done="waived", rows=back.rows)
+    return _decided(asked, held, text, done="waived", rows=rows, left=done.left)
 
 
 def _discard(asked: _Asked) -> Answer:
-    held = discard(asked.datasets, asked.ledger, asked.held, asked.cause)
-    what = f"partition {held.key}" if held.is_whole else f"{held.rows} rows of partition {held.key}"
+    held = asked.held
+    done = discard(asked.datasets, asked.ledger, held, asked.cause, asked.choice)
+    what = f"partition {held.key}" if held.is_whole else f"{done.rows} rows of partition {held.key}"
     text = (
-        f"{asked.model}: {what} given up; nothing waits for it any more. What there is of it stays in {held.uri}, and "
-        "`flightworthy quarantine release` still takes it back in."
+        f"{asked.model}: {what} given up; nothing waits for it any more.{_left(done)} What there is of it stays in "
+        f"{held.uri}, and `flightworthy quarantine release` still takes it back in."
     )
-    return _decided(asked, held, text, done="discarded", rows=held.rows)
+    return _decided(asked, held, text, done="discarded", rows=done.rows, left=done.left)
+
+
+def _left(done: Decided) -> str:
+    return f" {done.left} rows still wait." if done.left else ""
 
 
 def _hold(asked: _Asked) -> Answer:
@@ -151,11 +174,11 @@ def _hold(asked: _Asked) -> Answer:
         "that holds it. "
         f"`flightworthy status {asked.model}` says which releases were trained on it."
     )
-    return _decided(asked, held, text, done="held", rows=held.rows)
+    return _decided(asked, held, text, done="held", rows=held.rows, left=0)
 
 
-def _decided(asked: _Asked, held: Quarantined, text: str, *, done: str, rows: int | None) -> Answer:
-    said = {"model": asked.model, "key": held.key, "digest": held.digest, "done": done, "rows": rows}
+def _decided(asked: _Asked, held: Quarantined, text: str, *, done: str, rows: int | None, left: int) -> Answer:
+    said = {"model": asked.model, "key": held.key, "digest": held.digest, "done": done, "rows": rows, "left": left}
     return Answer(document=said, text=text, exit=Exit.DONE)
 
 
@@ -163,13 +186,15 @@ def _about(held: Quarantined) -> str:
     said = {
         "partition": held.key,
         "digest": held.digest,
-        "waits": f"all of its {held.rows} rows" if held.is_whole else f"{held.rows} of its rows",
+        "waits": f"all of its {held.rows} rows" if held.is_whole else f"{held.waiting} of its rows",
         "since (UTC)": when(held.quarantined_at),
         "reason": held.reason,
         "kept in": held.uri,
     }
     if held.rows is None:
         del said["waits"]
+    if held.kept is not None:
+        said["goes on"] = f"with {held.kept.rows} rows; {held.given_up} given up, {len(held.returned)} taken back in"
     if held.discarded is not None:
         said["given up"] = f"by {held.discarded.actor} at {when(held.discarded.at)} UTC: {held.discarded.reason}"
     return facts(said)
@@ -186,6 +211,9 @@ def document(held: Quarantined) -> dict[str, Any]:
         "at": instant(held.quarantined_at),
         "uri": held.uri,
         "rows": held.rows,
+        "waiting": held.waiting,
+        "given_up": held.given_up,
+        "taken_back": len(held.returned),
         "whole": held.is_whole,
         "discarded": None
         if given_up is None

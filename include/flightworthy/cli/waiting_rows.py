@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from flightworthy.quarantine import RefusedRows
+    from flightworthy.quarantine import WaitingRow
 
 __all__ = ["reason_lines", "row_documents"]
 
@@ -18,9 +18,9 @@ _MASK = "•••"
 
 
 def row_documents(
-    rows: pa.Table, refused: RefusedRows | None, *, folder: Path, environ: Mapping[str, str], limit: int
+    rows: pa.Table, apart: Sequence[WaitingRow], *, folder: Path, environ: Mapping[str, str], limit: int
 ) -> list[dict[str, Any]]:
-    """The first ``limit`` of them, each with its place and its reasons.
+    """The first ``limit`` of them, each with its number, its reasons and whether it still waits.
 
     What a column says is shown where model.yaml can be read and does not call it personal; else all of it is masked.
     """
@@ -28,17 +28,18 @@ def row_documents(
     shown = rows.slice(0, limit).to_pylist()
     return [
         {
-            "place": refused.places[number] if refused else number,
-            "reasons": list(refused.reasons[number]) if refused else [],
+            "number": apart[place].number if apart else place,
+            "state": apart[place].state if apart else "waits",
+            "reasons": list(apart[place].reasons) if apart else [],
             "row": {name: _MASK if name in hidden and cell is not None else cell for name, cell in row.items()},
         }
-        for number, row in enumerate(shown)
+        for place, row in enumerate(shown)
     ]
 
 
-def reason_lines(refused: RefusedRows | None) -> str:
+def reason_lines(apart: Sequence[WaitingRow]) -> str:
     """How many rows each reason has, the commonest first; nothing where the whole partition waits."""
-    counted = Counter(reason for reasons in refused.reasons for reason in reasons) if refused else Counter()
+    counted = Counter(reason for row in apart for reason in row.reasons)
     return "".join(f"{count} rows: {reason}\n" for reason, count in counted.most_common()) + ("\n" if counted else "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-__all__ = ["count", "json_flag"]
+__all__ = ["count", "json_flag", "numbers"]
 
 
 def json_flag(command: argparse.ArgumentParser) -> None:
@@ -18,3 +18,14 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return number
+
+
+def numbers(text: str) -> list[int]:
+    """Read which ones: ``3,7-9``."""
+    found: list[int] = []
+    for span in text.split(","):
+        first, dash, last = span.strip().partition("-")
+        if not (first.isdecimal() and (last.isdecimal() or not dash)) or int(last or first) < int(first):
+            raise argparse.ArgumentTypeError(f"{text!r} names no rows; write them as 3,7-9")
+        found += range(int(first), int(last or first) + 1)
+    return found

@@ -141,13 +141,19 @@ class _Intake(Generic[ContentT]):
 
     def _keep(self, key: str, staged: Staged) -> PartitionVersion | Refused | None:
         stands = self.store.current(self.model).get(key)
-        if (held := self._held(key, staged.digest)) is not None:
-            if held.is_whole:
-                return _still_refused(held)
-            kept = self.store.go_on(held, now=self.now)
-            return None if kept == stands else kept
-        if stands is not None and stands.digest == staged.digest:
-            return None
+        held = self._held(key, staged.digest)
+        if held is None:
+            is_same = stands is not None and stands.digest == staged.digest
+            return None if is_same else self._write(key, staged)
+        if held.kept is None:
+            return _still_refused(held)
+        if not self.store.is_there(held.kept):
+            # Retention let it go; it is made anew of the whole.
+            self._write(key, staged)
+        kept = self.store.go_on(held, now=self.now)
+        return None if kept == stands else kept
+
+    def _write(self, key: str, staged: Staged) -> PartitionVersion:
         sources = [file.uri for file in self.files if file.key == key]
         return self.store.write(self.model, key, staged, sources=sources, now=self.now)
 

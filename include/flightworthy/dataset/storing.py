@@ -83,8 +83,14 @@ class DatasetStore(Protocol[KeptT_contra]):
     ) -> Quarantined:
         """Take ``partition`` out of every later dataset version. Idempotent; at no instant is it in both places."""
 
+    def is_there(self, partition: PartitionVersion) -> bool:
+        """Whether a content can be read: it is neither in quarantine nor let go by retention."""
+
     def go_on(self, held: Quarantined, *, now: datetime) -> PartitionVersion:
-        """What goes on without the rows of ``held``, made current; ends what a crash had left. Idempotent."""
+        """What goes on without the rows of ``held``, made current; ends what a crash had left. Idempotent.
+
+        Where it is not there any more it is made of what was delivered again, which must be there then.
+        """
 
     def history(self, model: str) -> Mapping[str, Sequence[Revision]]:
         """Every content of every partition that is not in quarantine, as they were seen; keys in time order."""

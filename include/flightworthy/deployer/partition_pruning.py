@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from flightworthy.dataset import DatasetVersion, PartitionVersion, Revision
 from flightworthy.errors import Refused
+from flightworthy.quarantine import Quarantined
 from flightworthy.release import ReleaseStore
 from flightworthy.retention import REMOVED, DataPolicy, PrunableData, StoredVersion, prunable_data
 
@@ -27,6 +28,7 @@ class DataStore(Protocol):
     def history(self, model: str) -> Mapping[str, Sequence[Revision]]: ...
     def has_version(self, model: str, digest: str) -> bool: ...
     def version(self, model: str, digest: str) -> DatasetVersion: ...
+    def quarantined(self, model: str) -> Sequence[Quarantined]: ...
     def asked_since(self, model: str, at: datetime) -> Sequence[DatasetVersion]: ...
     def let_go(self, partition: PartitionVersion) -> None: ...
 
@@ -48,7 +50,7 @@ class PartitionPruner:
     def plan(self, model: str, policy: DataPolicy, *, now: datetime) -> list[PrunableData]:
         """What may go now. Raises `Refused` where it cannot be told what is needed."""
         needed = [*self._needed(model), *self.data.asked_since(model, now - policy.kept_time)]
-        return prunable_data(policy, self.data.history(model), needed, now=now)
+        return prunable_data(policy, self.data.history(model), needed, self.data.quarantined(model), now=now)
 
     def prune(self, model: str, policy: DataPolicy, *, now: datetime) -> list[PrunableData]:
         """Let it go; what went."""

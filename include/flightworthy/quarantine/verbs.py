@@ -6,13 +6,14 @@ Each is a remark in the ledger first and then done: whoever is killed in between
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flightworthy.errors import Refused
 from flightworthy.ledger import RemarkAction
-from flightworthy.quarantine.waiting import Discard, Quarantined
+from flightworthy.quarantine.choosing import Choice, rows_to_give_up, rows_to_take_back, spans
+from flightworthy.quarantine.waiting import Discard, Quarantined, WaitingRow
 from flightworthy.release import Cause, remark
 from flightworthy.secrecy import masked
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from flightworthy.dataset import PartitionVersion
     from flightworthy.release import ReleaseStore
 
-__all__ = ["QuarantineStore", "chosen", "discard", "hold", "release"]
+__all__ = ["Decided", "QuarantineStore", "chosen", "discard", "hold", "release"]
 
 
 class QuarantineStore(Protocol):
@@ -37,11 +38,19 @@ class QuarantineStore(Protocol):
     def may_return(self, held: Quarantined) -> None:
         """Raise Refused where it cannot be taken back in: nobody could read it, or another content has come since."""
 
-    def take_back(self, held: Quarantined, *, actor: str, reason: str, now: datetime) -> PartitionVersion:
-        """Make the content that it was refused from the current revision, as passed by a person. Idempotent."""
+    def apart(self, held: Quarantined) -> Sequence[WaitingRow]:
+        """The rows that were set aside, whatever became of them, in the order of their places."""
+
+    def take_back(
+        self, held: Quarantined, rows: Sequence[int], *, actor: str, reason: str, now: datetime
+    ) -> PartitionVersion:
+        """Make the content that it was refused from the current revision, as passed by a person. Idempotent.
+
+        Where single rows wait, only the named ones go back; without any it ends what a crash had left of it.
+        """
 
     def give_up(self, held: Quarantined, discard: Discard) -> None:
-        """Mark it as given up. Its rows stay. Idempotent."""
+        """Mark it, or the rows that are named, as given up. Its rows stay. Idempotent."""
 
 
 def chosen(store: QuarantineStore, model: str, key: str, *, digest: str = "", given_up: bool = True) -> Quarantined:
@@ -71,23 +80,41 @@ def chosen(store: QuarantineStore, model: str, key: str, *, digest: str = "", gi
     )
 
 
-def release(store: QuarantineStore, ledger: ReleaseStore, held: Quarantined, cause: Cause) -> PartitionVersion:
-    """Take it back in: the partition as it was delivered is current, and counts as passed, by a person's word."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What became of what waited."""
+
+    rows: int | None
+    """How many rows it was about; None if they could not be read."""
+    left: int
+    """How many of the partition's rows nobody has decided about."""
+    partition: PartitionVersion | None
+    """What is current by it; None where that did not change."""
+
+
+def release(store: QuarantineStore, ledger: ReleaseStore, held: Quarantined, cause: Cause, choice: Choice) -> Decided:
+    """Take it back in, or the rows that are chosen: they are current, and count as passed, by a person's word."""
     _check_reason(held.model, cause)
     store.may_return(held)
-    _tell(ledger, held.model, "waived", _about(held), cause)
-    return store.take_back(held, actor=cause.actor, reason=cause.reason, now=cause.at)
+    apart = store.apart(held)
+    rows = rows_to_take_back(held, apart, choice) if _is_of_rows(held, choice) else ()
+    if held.is_whole or rows:
+        _tell(ledger, held.model, "waived", _about(held, rows), cause)
+    back = store.take_back(held, rows, actor=cause.actor, reason=cause.reason, now=cause.at)
+    left = sum(row.state == "waits" and row.number not in rows for row in apart)
+    return Decided(rows=held.rows if held.is_whole else len(rows), left=left, partition=back)
 
 
-def discard(store: QuarantineStore, ledger: ReleaseStore, held: Quarantined, cause: Cause) -> Quarantined:
-    """Give it up: it freezes nothing any more, and its interval goes without it. Nothing is deleted."""
+def discard(store: QuarantineStore, ledger: ReleaseStore, held: Quarantined, cause: Cause, choice: Choice) -> Decided:
+    """Give it up, or the rows that are chosen: its interval goes without. Nothing is deleted, and nothing frozen."""
     _check_reason(held.model, cause)
-    if held.discarded is not None:
-        return held
-    _tell(ledger, held.model, "discarded", _about(held), cause)
-    given_up = Discard(actor=cause.actor, reason=cause.reason, at=cause.at)
-    store.give_up(held, given_up)
-    return replace(held, discarded=given_up)
+    rows = rows_to_give_up(held, store.apart(held), choice) if _is_of_rows(held, choice) else None
+    is_open = held.discarded is None if rows is None else bool(rows)
+    if is_open:
+        _tell(ledger, held.model, "discarded", _about(held, rows), cause)
+        store.give_up(held, Discard(actor=cause.actor, reason=cause.reason, at=cause.at, rows=rows))
+    left = 0 if rows is None else held.waiting - len(rows)
+    return Decided(rows=held.rows if rows is None else len(rows), left=left, partition=None)
 
 
 def hold(store: QuarantineStore, ledger: ReleaseStore, model: str, key: str, cause: Cause) -> Quarantined:
@@ -107,9 +134,21 @@ def hold(store: QuarantineStore, ledger: ReleaseStore, model: str, key: str, cau
     return store.quarantine(partition, reason=said, objections=(said,), now=cause.at)
 
 
-def _about(held: Quarantined) -> dict[str, Any]:
+def _is_of_rows(held: Quarantined, choice: Choice) -> bool:
+    if held.is_whole and not choice.is_all:
+        raise Refused(
+            f"partition {held.key} of {held.model} waits as a whole, and no rows of it can be chosen; nothing was "
+            "changed. Leave --rows and --unmet out, or have the suite set rows aside (rows: quarantine).",
+            model=held.model,
+            key=held.key,
+        )
+    return not held.is_whole
+
+
+def _about(held: Quarantined, rows: Sequence[int] | None = None) -> dict[str, Any]:
     # No objections: they quote values, and the ledger keeps what it has for ever.
     return {
+        **({"chosen": spans(rows)} if rows else {}),
         "partition": held.key,
         "digest": held.digest,
         "rows": held.rows,
@@ -120,7 +159,8 @@ def _about(held: Quarantined) -> dict[str, Any]:
 
 def _tell(ledger: ReleaseStore, model: str, action: RemarkAction, about: Mapping[str, Any], cause: Cause) -> None:
     subject = f"partition {about['partition']} {about['digest']}"
-    said = f"partition {about['partition']} ({about['digest'][:12]}): {cause.reason}"
+    of_rows = f"rows {about['chosen']} of " if "chosen" in about else ""
+    said = f"{of_rows}partition {about['partition']} ({about['digest'][:12]}): {cause.reason}"
     remark(ledger, model, action, subject=subject, told=about, cause=replace(cause, reason=said))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from flightworthy.dataset import PartitionVersion
 
-__all__ = ["Discard", "Quarantined", "RefusedRows"]
+__all__ = ["Discard", "Quarantined", "RefusedRows", "WaitingRow"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,20 @@ class Discard:
     actor: str
     reason: str
     at: datetime
+    rows: tuple[int, ...] | None
+    """Which rows, by their numbers; None: all of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingRow:
+    """A row that was set aside."""
+
+    number: int
+    """Where it stood when it was set aside, counted from 0; it keeps its number whatever becomes of the others."""
+    place: int
+    """Where in its partition it stands: another place than its number, where somebody was erased since."""
+    reasons: tuple[str, ...]
+    state: Literal["waits", "given up", "taken back"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +62,26 @@ class Quarantined:
     quarantined_at: datetime
     uri: str
     rows: int | None
-    """How many wait; None if they could not be read."""
+    """How many are apart, whether they wait or were given up; None if they could not be read."""
+    given_up: int
+    """How many of them a person has given up."""
+    returned: tuple[int, ...]
+    """The numbers of rows that were set aside with them and have been taken back in."""
     kept: PartitionVersion | None
-    """What went on without these rows; None where the whole partition waits."""
+    """What goes on without these rows; None where the whole partition waits."""
     known: int
     """How many revisions its key had had by then; one more is a try at mending it."""
     discarded: Discard | None
+    """How a person gave it up; None as long as any of it waits."""
 
     @property
     def is_whole(self) -> bool:
         return self.kept is None
+
+    @property
+    def waiting(self) -> int:
+        """How many rows nobody has decided about."""
+        return (self.rows or 0) - self.given_up
 
     @property
     def told(self) -> str:

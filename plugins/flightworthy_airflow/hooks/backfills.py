@@ -44,7 +44,7 @@ def done_before(hook: FlightworthyHook, mlflow: MlflowHook, spec: Spec, ask: Ask
 
 def keep_point(hook: FlightworthyHook, model: str, version: int, measured: Mapping[str, Any]) -> str:
     """Keep what a version was worth, packed as ``evaluate`` handed it on, and write the backtest's page; its path."""
-    from flightworthy.adapters.backtest_report import write_backtest
+    from flightworthy.adapters.reports import write_backtest
     from flightworthy.backtest import Measured, Point
 
     store = hook.backtests()

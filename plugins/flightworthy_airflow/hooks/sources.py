@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flightworthy.errors import Refused, Unavailable
+from flightworthy.secrecy import masked
 from flightworthy_airflow.hooks.databases import database_of
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ def _let_go(mount: tuple[str, str], files_at: Any) -> None:
 def _files_at(source: Source) -> Any:
     """The file system of the source's connection, as Airflow's provider for it builds it; None without a connection.
 
-    Raises `Refused` where there is no such connection or provider.
+    Raises `Refused` where there is no such connection or provider, and `Unavailable` where it makes nothing of it.
     """
     if source.conn_id is None:
         return None
@@ -142,4 +144,15 @@ def _mounted(conn_id: str, scheme: str) -> Any:
             f"source.conn_id={conn_id!r}: there is no such connection. Add it in Airflow, under Admin, Connections.",
             conn_id=conn_id,
         ) from error
-    return get_fs(scheme, conn_id)
+    # It writes forty lines for each request, and a watcher asks twice a second.
+    logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
+    try:
+        return get_fs(scheme, conn_id)
+    except Exception as error:  # each provider has errors of its own for what a connection lacks
+        raise Unavailable(
+            f"source.conn_id={conn_id!r}: no file system for {scheme}:// could be made of this connection: "
+            f"{masked(str(error) or type(error).__name__)}. Correct it in Airflow, under Admin, Connections; "
+            "it is tried again.",
+            conn_id=conn_id,
+            scheme=scheme,
+        ) from error

@@ -79,7 +79,7 @@ def reviewed(
     opponent: Callable[[Path], Opponent | None],
 ) -> Reviewed:
     """Review the run against its opponent, fetched into the folder that it is given, and write the report."""
-    from flightworthy.adapters.evaluation_report import write_report
+    from flightworthy.adapters.reports import write_evaluation
     from flightworthy.adapters.single_feature import SingleFeature
     from flightworthy.dataset import Split
     from flightworthy.review import Examiners, review
@@ -97,7 +97,7 @@ def reviewed(
             examiners=Examiners(artifacts=workshop.artifacts, metrics=workshop.metrics, baselines=SingleFeature()),
         )
     report = hook.reports(spec.model, "evaluations") / f"{dataset.partition}-{run.run_id}.html"
-    write_report(report, spec=spec, run=run, review=found)
+    write_evaluation(report, spec=spec, run=run, review=found)
     return Reviewed(review=found, report=report)
 
 

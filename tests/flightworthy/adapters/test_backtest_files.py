@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flightworthy.adapters.backtest_files import BacktestFiles
-from flightworthy.adapters.backtest_report import write_backtest
+from flightworthy.adapters.reports import write_backtest
 from flightworthy.backtest import Other, Point
 from tests.flightworthy.test_backtest import make_point
 from tests.training_material import make_spec

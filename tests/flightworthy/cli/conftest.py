@@ -41,6 +41,19 @@ STRATEGY = Strategy(
     limits=NO_LIMITS,
 )
 
+PERSONAL_SPEC = """\
+model: diagnosis
+owner: tests
+entity: patient
+target: ill
+features: {age: integer}
+personal: {columns: {patient: pseudonym}}
+source: {uri: "data/{partition}.csv", partition: "%Y-%m-%d"}
+schedule: {cron: "0 0 * * *", start_at: 2025-01-01}
+gates: [{metric: roc_auc, at_least: 0.6}]
+"""
+"""A model whose entity is a person."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:

@@ -15,20 +15,9 @@ from flightworthy.dataset import version_of
 from flightworthy.personal import pseudonym
 from flightworthy.release import Cause, draft, promoted, propose
 from tests.flightworthy.adapters.log_makers import line_of, write_log
-from tests.flightworthy.cli.conftest import NOW, Call, House, Told, release_of
+from tests.flightworthy.cli.conftest import NOW, PERSONAL_SPEC, Call, House, Told, release_of
 
 KEY = "0123456789abcdef"
-SPEC = """\
-model: diagnosis
-owner: tests
-entity: patient
-target: ill
-features: {age: integer}
-personal: {columns: {patient: pseudonym}}
-source: {uri: "data/{partition}.csv", partition: "%Y-%m-%d"}
-schedule: {cron: "0 0 * * *", start_at: 2025-01-01}
-gates: [{metric: roc_auc, at_least: 0.6}]
-"""
 LEARNT = "patient-1"
 """Somebody whose rows are trained on."""
 HELD = "patient-4"
@@ -40,7 +29,7 @@ def erase(house: House, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """The command, in a home with a partition, a log, and a champion that learnt from it."""
     monkeypatch.setattr(erasing, "_FLUSHED_SECONDS", 0.0)
     (house.models / "diagnosis").mkdir()
-    (house.models / "diagnosis" / "model.yaml").write_text(SPEC)
+    (house.models / "diagnosis" / "model.yaml").write_text(PERSONAL_SPEC)
     files = DatasetFiles(root=house.home / "datasets")
     patients = [pseudonym(KEY.encode(), each) for each in (LEARNT, HELD, "patient-9", LEARNT)]
     table = pa.table({"patient": patients, "age": [41, 42, 43, 44], "ill": [0, 1, 0, 1]})

@@ -77,6 +77,41 @@ def test_rows_taken_back_in_stand_in_their_places(call: Call, store: DatasetFile
     assert (store.has_passed(current), store.quarantined(MODEL)) == (True, [])
 
 
+def test_a_person_chooses_rows_and_is_told_what_still_waits(call: Call, house: House, store: DatasetFiles) -> None:
+    """By number and by reason, as they are shown; the ledger says which."""
+    held = parted(store)
+    told = call("quarantine", "release", MODEL, KEY, "--rows", "1", "--reason", "measured twice")
+    assert "1 rows of partition 2026-01-05 were taken back in, 2 are in it now" in told.out
+    assert "1 rows still wait." in told.out
+    told = call("quarantine", "show", MODEL, KEY)
+    assert "with 2 rows; 0 given up, 1 taken back in" in told.out
+    document = call(
+        "quarantine", "discard", MODEL, KEY, "--unmet", "mean_radius: miss", "--reason", "r", "--json"
+    ).document
+    assert document == {
+        "model": MODEL, "key": KEY, "digest": held.digest, "done": "discarded", "rows": 1, "left": 0,
+    }  # fmt: skip
+    (listed,) = call("quarantine", "list", MODEL, "--json").document["partitions"]
+    assert {name: listed[name] for name in ("rows", "waiting", "given_up", "taken_back", "freezes")} == {
+        "rows": 1, "waiting": 0, "given_up": 1, "taken_back": 1, "freezes": False,
+    }  # fmt: skip
+    (shown,) = call("quarantine", "show", MODEL, KEY, "--json").document["shown"]
+    assert (shown["number"], shown["state"]) == (2, "given up")
+    assert [(action, reason.partition(" of ")[0]) for action, _, reason in actions(house)] == [
+        ("waived", "rows 1"),
+        ("discarded", "rows 2"),
+    ]
+
+
+@pytest.mark.parametrize("written", ["", "3,", "9-7", "a", "-3", "1.5", "3-"])
+def test_what_names_no_rows_is_a_matter_of_usage(call: Call, store: DatasetFiles, written: str) -> None:
+    """Nothing is looked at."""
+    held = parted(store)
+    told = call("quarantine", "release", MODEL, KEY, f"--rows={written}", "--reason", "r")
+    assert (told.code, "names no rows; write them as 3,7-9" in told.err) == (2, True)
+    assert store.quarantined(MODEL)[0].waiting == held.waiting == 2
+
+
 def test_rows_that_somebody_changed_are_not_taken_back_in(call: Call, store: DatasetFiles) -> None:
     """Put together they are not what the source had delivered."""
     held = parted(store)
@@ -110,7 +145,14 @@ def test_a_partition_that_had_passed_is_refused_by_a_person(call: Call, house: H
     partition = store.write(MODEL, KEY, ROWS, sources=["x.csv"], now=NOW)
     store.mark_passed(partition, suite="s", now=NOW)
     told = call("quarantine", "hold", MODEL, KEY, "--reason", "the labels are of another week", "--json")
-    assert told.document == {"model": MODEL, "key": KEY, "digest": partition.digest, "done": "held", "rows": 3}
+    assert told.document == {
+        "model": MODEL,
+        "key": KEY,
+        "digest": partition.digest,
+        "done": "held",
+        "rows": 3,
+        "left": 0,
+    }
     (held,) = store.refused(MODEL)
     assert held.reason.endswith("(command line): the labels are of another week")
     assert call("quarantine", "hold", MODEL, KEY, "--reason", "x").code == 1
@@ -189,7 +231,7 @@ def test_rows_are_shown_with_their_reasons_and_what_names_a_person_is_masked(
     said = (SHIPPED / "model.yaml").read_text()
     (house.models / MODEL / "model.yaml").write_text(f"{said}\n{PERSONAL}")
     told = call("quarantine", "show", MODEL, KEY, "--json").document
-    assert [(each["place"], each["reasons"]) for each in told["shown"]] == [
+    assert [(each["number"], each["reasons"]) for each in told["shown"]] == [
         (1, ["mean_radius: below 0"]),
         (2, ["mean_radius: missing"]),
     ]

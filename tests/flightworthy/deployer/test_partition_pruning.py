@@ -10,12 +10,15 @@ import pyarrow as pa
 import pytest
 
 from flightworthy.adapters.dataset_files import DatasetFiles
-from flightworthy.dataset import version_of
+from flightworthy.dataset import ingest, version_of
 from flightworthy.deployer.partition_pruning import PartitionPruner
-from flightworthy.errors import Refused
+from flightworthy.errors import PartitionRefused, Refused
+from flightworthy.known import Ask
+from flightworthy.quarantine import Discard, RefusedRows
 from flightworthy.release import Cause, draft, promoted, propose
 from flightworthy.retention import REMOVED, DataPolicy, StoredVersion
 from flightworthy.testing import MemoryReleases
+from tests.flightworthy.parted import Landed
 from tests.flightworthy.release_makers import NOW, release
 
 MONTHS = [f"2025-{month:02d}" for month in range(1, 7)]
@@ -164,3 +167,61 @@ def test_letting_go_that_was_killed_between_its_two_steps_is_done_by_the_next(st
     assert store.read(store.current("churn")[MONTHS[0]])["id"].tolist() == [0]
     assert went(pruner(store).prune("churn", POLICY, now=LATER))[0] == (MONTHS[0], 1)
     assert store.history("churn")[MONTHS[0]][0].is_pruned is True
+
+
+def part(store, key, *rows, refused):
+    """A partition of which the rows at these places wait; what waits."""
+    whole = write(store, key, *rows)
+    apart = RefusedRows(places=tuple(refused), reasons=tuple(("odd",) for _ in refused), objections=("id: odd",))
+    return store.set_aside(whole, store.part(whole, refused), apart, reason="odd", now=NOW)
+
+
+def give_up(store, held, *rows):
+    store.give_up(held, Discard(actor="ada", reason="typing mistakes", at=NOW, rows=rows))
+
+
+def gone(found, key):
+    return [each.partition.rows for each in found if each.partition.key == key]
+
+
+def test_what_goes_on_stays_as_long_as_a_release_or_a_row_that_waits_needs_it(store):
+    """Of ten rows two wait. Once one is back, the content with it is what the other needs."""
+    key = "2024-12"
+    part(store, key, *range(10), refused=[2, 5])
+    digest = learnt(store, key)
+    assert gone(pruner(store).plan("churn", POLICY, now=LATER), key) == []
+
+    (held,) = store.quarantined("churn")
+    store.take_back(held, [2], actor="ada", reason="right", now=NOW)
+    (held,) = store.quarantined("churn")
+    assert gone(pruner(store).plan("churn", POLICY, now=LATER), key) == [8]
+    assert gone(pruner(store, v1=digest).plan("churn", POLICY, now=LATER), key) == []
+    releases = MemoryReleases()
+    released(releases, 1, digest)
+    assert gone(pruner(store, releases).prune("churn", POLICY, now=LATER), key) == []
+    assert gone(pruner(store).prune("churn", POLICY, now=LATER), key) == [8]
+
+    back = store.take_back(held, [5], actor="ada", reason="right", now=NOW)
+    assert store.read(back)["id"].tolist() == list(range(10))
+
+
+def test_rows_that_were_given_up_keep_nothing_and_are_parted_again_when_the_source_is_landed_again(store):
+    """Until then they say why they cannot go back; afterwards all is as it was decided, and nothing came in twice."""
+    key = "2024-12"
+    held = part(store, key, *range(10), refused=[2, 5])
+    store.take_back(held, [2], actor="ada", reason="right", now=NOW)
+    (held,) = store.quarantined("churn")
+    give_up(store, held, 5)
+    assert gone(pruner(store).prune("churn", POLICY, now=LATER), key) == [10 - 2, 10 - 1]
+    (held,) = store.quarantined("churn")
+    assert (held.waiting, held.given_up, held.kept.rows) == (0, 1, 9)
+    with pytest.raises(PartitionRefused, match="what went on without them is not there any more: retention let it go"):
+        store.may_return(held)
+
+    ask = Ask(model="churn", key=key, window=1, as_of=None, known_since=None)
+    taken = ingest(Landed(tables={key: pa.table({"id": list(range(10))})}), store, ask, now=LATER)
+    assert store.frame(taken.version)["id"].tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+    (held,) = store.quarantined("churn")
+    store.may_return(held)
+    back = store.take_back(held, [5], actor="ada", reason="right", now=LATER)
+    assert store.read(back)["id"].tolist() == list(range(10))

@@ -41,7 +41,7 @@ from flightworthy.adapters.dataset_files.revisions import RevisionFiles, manifes
 from flightworthy.dataset import DatasetVersion, PartitionVersion, Revision, Rows, Split, Staged, split_of
 from flightworthy.errors import PartitionRefused
 from flightworthy.known import Ask, KnownSince, Odd, RowTimes
-from flightworthy.quarantine import Discard, Quarantined, RefusedRows
+from flightworthy.quarantine import Discard, Quarantined, RefusedRows, WaitingRow
 
 __all__ = ["DatasetErasure", "DatasetFiles", "PartitionRows"]
 
@@ -161,7 +161,7 @@ class DatasetFiles:
         if found is None:
             return None
         version, is_checked = found
-        is_whole = all(self._places.folder(partition).exists() for partition in version.partitions)
+        is_whole = all(self.is_there(partition) for partition in version.partitions)
         return version if is_checked or is_whole else None
 
     def answer(self, ask: Ask, version: DatasetVersion) -> None:
@@ -216,6 +216,10 @@ class DatasetFiles:
         """Have ``kept`` go on for ``partition``, whose other rows wait. No row is lost, at whatever instant it dies."""
         return self._apart.set_aside(partition, kept, refused, reason=reason, now=now)
 
+    def is_there(self, partition: PartitionVersion) -> bool:
+        """See `flightworthy.dataset.DatasetStore`."""
+        return self._revisions.is_there(partition)
+
     def go_on(self, held: Quarantined, *, now: datetime) -> PartitionVersion:
         """See `flightworthy.dataset.DatasetStore`."""
         return self._apart.go_on(held, now=now)
@@ -224,18 +228,24 @@ class DatasetFiles:
         """See `flightworthy.quarantine.verbs.QuarantineStore`."""
         self._apart.may_return(held)
 
-    def take_back(self, held: Quarantined, *, actor: str, reason: str, now: datetime) -> PartitionVersion:
+    def take_back(
+        self, held: Quarantined, rows: Sequence[int], *, actor: str, reason: str, now: datetime
+    ) -> PartitionVersion:
         """See `flightworthy.quarantine.verbs.QuarantineStore`."""
-        return self._apart.take_back(held, actor=actor, reason=reason, now=now)
+        return self._apart.take_back(held, rows, actor=actor, reason=reason, now=now)
 
     def give_up(self, held: Quarantined, discard: Discard) -> None:
         """See `flightworthy.quarantine.verbs.QuarantineStore`."""
         with self._locked(held.model):
             self._quarantine.give_up(held, discard)
 
-    def waiting_rows(self, held: Quarantined) -> tuple[pa.Table, RefusedRows | None]:
-        """The rows that wait, and where only some of a partition do, the place of each and its reasons."""
-        return self._quarantine.rows(held), None if held.is_whole else self._quarantine.refused_rows(held)
+    def waiting_rows(self, held: Quarantined) -> pa.Table:
+        """The rows that are apart: of those that `apart` names, without what was taken back in."""
+        return self._quarantine.rows(held)
+
+    def apart(self, held: Quarantined) -> tuple[WaitingRow, ...]:
+        """See `flightworthy.quarantine.verbs.QuarantineStore`."""
+        return self._quarantine.apart(held)
 
     def _locked(self, model: str) -> AbstractContextManager[None]:
         return self._places.locked(model)

@@ -19,6 +19,8 @@ from pyarrow import parquet
 from flightworthy.adapters.dataset_files import staging, versions, writing
 from flightworthy.adapters.dataset_files.erased import ErasedFiles
 from flightworthy.adapters.dataset_files.others import Others, Pair
+from flightworthy.adapters.dataset_files.places import Places
+from flightworthy.adapters.dataset_files.quarantine import QuarantineFiles
 from flightworthy.adapters.dataset_files.succession import hand_on
 from flightworthy.dataset import DatasetVersion, Staged
 from flightworthy.erasure import Person, Removed, Replaced
@@ -120,13 +122,15 @@ class _Erasure:
 
     def _erase_parted(self, content: Path) -> Iterator[Removed]:
         """Rows that wait lose theirs; so does what went on without them, whose old content goes after them."""
-        said = writing.read_json(content / "reason.json")
-        kept_digest = ErasedFiles(folder=self.folder).follow(said["kept"]["digest"])
+        held = QuarantineFiles(places=Places(root=self.folder.parent)).at(content)
+        kept_digest = ErasedFiles(folder=self.folder).follow(held.kept.digest if held.kept else "")
         kept = self.folder / "partitions" / content.parent.name / kept_digest[:12]
-        pair = Pair(kept=kept, waiting=content, column=self.column, names=self.person.names)
+        pair = Pair(
+            kept=kept, waiting=content, returned=held.returned, column=self.column, names=self.person.names
+        )  # fmt: skip
         if not pair.left_out():
             return
-        told = {"key": said["key"], "digest": said["digest"]}
+        told: dict[str, Any] = {"key": held.key, "digest": held.digest}
         told["rows"] = Others(file=content / "data.parquet", column=self.column, names=self.person.names).left_out()
         if self.is_dry_run:
             yield Removed(place="quarantine", replaced_by=None, **told)
@@ -194,5 +198,10 @@ def _rename_source(file: Path, gone: Replaced) -> None:
 
 
 def _renamed(seen: Mapping[str, Any], gone: Replaced) -> dict[str, Any]:
-    names = {name: gone.replaced_by for name in ("digest", "source_digest") if seen.get(name) == gone.digest}
+    names: dict[str, Any] = {
+        name: gone.replaced_by for name in ("digest", "source_digest") if seen.get(name) == gone.digest
+    }
+    returned = seen.get("returned")
+    if returned is not None and returned["of"] == gone.digest:
+        names["returned"] = {**returned, "of": gone.replaced_by}
     return {**seen, **names}

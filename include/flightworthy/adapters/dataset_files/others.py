@@ -71,6 +71,8 @@ class Pair:
 
     kept: Path
     waiting: Path
+    returned: Collection[int]
+    """The numbers of rows in ``waiting`` that were taken back in: they are in ``kept`` too."""
     column: str
     names: Collection[str]
 
@@ -84,10 +86,14 @@ class Pair:
         """Both without their rows, and the places of what waits counted anew."""
         kept, waiting = self._others(self.kept), self._others(self.waiting)
         reasons = parquet.read_table(self.waiting / "reasons.parquet", partitioning=None)
+        if "number" not in reasons.column_names:
+            # By which people know them.
+            reasons = reasons.append_column("number", reasons["place"])
         places, theirs = reasons["place"].to_numpy(), waiting.theirs()
-        whole = np.zeros(len(places) + len(kept.theirs()), dtype=bool)
+        apart = ~np.isin(reasons["number"].to_numpy(), list(self.returned))
+        whole = np.zeros(int(apart.sum()) + len(kept.theirs()), dtype=bool)
         whole[places] = theirs
-        whole[np.delete(np.arange(len(whole)), places)] = kept.theirs()
+        whole[np.delete(np.arange(len(whole)), places[apart])] = kept.theirs()
         left = reasons.filter(pa.array(~theirs))
         moved = places[~theirs] - np.cumsum(whole)[places[~theirs]]
         left = left.set_column(left.column_names.index("place"), "place", pa.array(moved, pa.int64()))
@@ -95,7 +101,8 @@ class Pair:
             (room / name).mkdir()
         staged = staging.stage(kept, room / "kept" / "data.parquet")
         others = staging.stage(waiting, room / "waiting" / "data.parquet")
-        joined = Joined(kept=staged.file, rows=others.file, places=tuple(moved.tolist()))
+        picked = np.flatnonzero(apart[~theirs])
+        joined = Joined(kept=staged.file, rows=others.file, picked=picked.tolist(), places=moved[picked].tolist())
         digest = staging.stage(joined, room / "whole" / "data.parquet").digest
         return Left(kept=staged, waiting=others, reasons=left, digest=digest)
 

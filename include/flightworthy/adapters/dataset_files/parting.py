@@ -42,10 +42,11 @@ class Only:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """The rows of ``kept``, with those of ``rows`` at their ``places`` in between."""
+    """The rows of ``kept``, with those of ``rows`` that are ``picked`` at their ``places`` in between."""
 
     kept: Path
     rows: Path
+    picked: Sequence[int]
     places: Sequence[int]
 
     def attempts(self) -> Iterator[Iterator[pa.RecordBatch]]:
@@ -53,7 +54,7 @@ class Joined:
         yield self._batches()
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        rows = parquet.read_table(self.rows, partitioning=None)
+        rows = parquet.read_table(self.rows, partitioning=None).take(pa.array(self.picked, pa.int64()))
         theirs = np.asarray(self.places, np.int64)
         with parquet.ParquetFile(self.kept) as kept:
             mine = np.delete(np.arange(kept.metadata.num_rows + len(theirs)), theirs)

@@ -47,6 +47,10 @@ class RevisionFiles:
                 writing.write_json(making / "manifest.json", manifest)
                 staged.file.rename(making / "data.parquet")
 
+    def is_there(self, partition: PartitionVersion) -> bool:
+        """Whether the rows have their place: they were neither refused nor let go."""
+        return (self.places.folder(partition) / "manifest.json").exists()
+
     def manifest(self, partition: PartitionVersion) -> dict[str, Any]:
         """What was noted of a content when it was written."""
         said: dict[str, Any] = writing.read_json(self.places.folder(partition) / "manifest.json")
@@ -59,12 +63,14 @@ class RevisionFiles:
         )
         return listed
 
-    def add(self, partition: PartitionVersion, sources: Sequence[str], now: datetime) -> None:
-        """Make a content that was kept the current one."""
+    def add(
+        self, partition: PartitionVersion, sources: Sequence[str], now: datetime, more: Mapping[str, Any] | None = None
+    ) -> None:
+        """Make a content that was kept the current one; ``more`` is told of it beside when and where it was seen."""
         # A clock that was set back must not make a revision older than the one that it revises.
         before = [each["seen_at"] for each in self.listed(partition.model, partition.key)[-1:]]
         seen_at = max([now.isoformat(), *before], key=datetime.fromisoformat)
-        self.append(partition, {"seen_at": seen_at, "sources": list(sources)})
+        self.append(partition, {"seen_at": seen_at, "sources": list(sources), **(more or {})})
 
     def append(self, partition: PartitionVersion, seen: Mapping[str, Any]) -> None:
         """The same, ``seen`` when and where another content was; nothing happens where it is current."""
@@ -77,6 +83,16 @@ class RevisionFiles:
         """When a content was last seen, and in which files."""
         found = next(each for each in reversed(self.listed(model, key)) if each["digest"] == digest)
         return {"seen_at": found["seen_at"], "sources": found["sources"]}
+
+    def returned(self, held: Quarantined) -> dict[str, Any] | None:
+        """The last content into which some of the rows were taken back that wait in ``held``; None if there is none."""
+        marks = (each for each in reversed(self.listed(held.model, held.key)) if "returned" in each)
+        return next((each for each in marks if _is_of(each["returned"], held)), None)
+
+    def rows(self, model: str, key: str, digest: str) -> int | None:
+        """How many a content has, or had; None where nothing is known of it any more."""
+        known = [each.partition.rows for each in self.of(model, key) if each.partition.digest == digest]
+        return known[-1] if known else None
 
     def let_go(self, partition: PartitionVersion) -> None:
         """Remove a content's rows; that it was there, and when, is still known. Idempotent."""
@@ -103,6 +119,11 @@ def manifest_of(partition: PartitionVersion, staged: Staged, sources: Sequence[s
         "sources": list(sources),
         "ingested_at": now.isoformat(),
     }
+
+
+def _is_of(returned: Mapping[str, Any], held: Quarantined) -> bool:
+    """The same content may be set aside again, and all of its rows wait then."""
+    return bool(returned["of"] == held.digest and returned["since"] == held.quarantined_at.isoformat())
 
 
 def _partition(manifest: Mapping[str, Any]) -> PartitionVersion:

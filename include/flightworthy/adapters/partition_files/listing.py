@@ -149,19 +149,18 @@ class Landing:
             yield
         except Unavailable:
             raise
-        except PermissionError as error:
-            whose = f"connection {self.source.conn_id!r}" if self.source.conn_id else "the environment's credentials"
-            raise Unavailable(
-                f"{masked(uri)} could not be {verb}: the store does not let {whose} in ({masked(str(error))}). "
-                "Correct its key, or what the key may do; it is tried again.",
-                file=uri,
-                conn_id=self.source.conn_id,
-            ) from error
         except Exception as error:  # each store has errors of its own, by far not all of them OSError
+            conn_id, why = (
+                self.source.conn_id,
+                masked((str(error).splitlines() or [type(error).__name__])[0].rstrip(".")),
+            )
+            if _lets_nobody_in(error):
+                whose = f"connection {conn_id!r}" if conn_id else "the environment's credentials"
+                why = f"the store does not let {whose} in ({why}). Correct its key, or what the key may do; it"
+            else:
+                why = f"{why}. It"
             raise Unavailable(
-                f"{masked(uri)} could not be {verb}: {masked(str(error) or type(error).__name__)}. It is tried again.",
-                file=uri,
-                conn_id=self.source.conn_id,
+                f"{masked(uri)} could not be {verb}: {why} is tried again.", file=uri, conn_id=conn_id
             ) from error
 
     def _key(self, path: str) -> str | None:
@@ -171,6 +170,13 @@ class Landing:
 
     def _uri(self, path: str) -> str:
         return path if self.is_local else str(self.files_at.unstrip_protocol(path))
+
+
+def _lets_nobody_in(error: Exception) -> bool:
+    """S3's and the operating system's say so by their type, Azure's, Google's and a web server's by HTTP's status."""
+    names = ("status", "status_code", "code")
+    said = next((getattr(error, name) for name in names if hasattr(error, name)), None)
+    return isinstance(error, PermissionError) or str(said) in {"401", "403"}
 
 
 def _changing(file: SourceFile) -> Unavailable:

@@ -1,9 +1,7 @@
-"""A metric over time, as a PNG image in a data URI: nothing is fetched when the page is opened."""
+"""The plots of a backtest: a metric over time."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from flightworthy.adapters.reports.page import figure_source
 from flightworthy.backtest import Other, Point
 
 __all__ = ["Plot", "draw"]
@@ -59,9 +58,7 @@ def _plot(points: Sequence[Point], metric: str) -> Plot:
     axes.set(ylabel=metric)
     axes.grid(visible=True, linewidth=0.3)
     axes.legend(fontsize=8, frameon=False)
-    image = io.BytesIO()
-    figure.savefig(image, format="png", metadata={"Software": None})
-    return Plot(title=metric, source="data:image/png;base64," + base64.b64encode(image.getvalue()).decode())
+    return Plot(title=metric, source=figure_source(figure))
 
 
 def _beside(axes: Axes, others: Sequence[Other | None], metric: str, colour: str, name: str) -> None:

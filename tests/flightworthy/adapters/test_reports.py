@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flightworthy.adapters.array_metrics import ArrayMetrics
-from flightworthy.adapters.evaluation_report import write_report
+from flightworthy.adapters.reports import write_evaluation
 from flightworthy.comparison import compare
 from flightworthy.evaluation import Method, Scored, evaluate
 from flightworthy.gates import decide
@@ -90,7 +90,7 @@ def page(request: pytest.FixtureRequest, tmp_path: Path) -> Page:
     review = make_review(with_champion=request.param)
     path = tmp_path / "reports" / "evaluation.html"
     for _ in range(2):
-        write_report(path, spec=spec, run=make_run(spec), review=review)
+        write_evaluation(path, spec=spec, run=make_run(spec), review=review)
     assert [found.name for found in path.parent.iterdir()] == ["evaluation.html"]
     read = Page()
     read.feed(path.read_text(encoding="utf-8"))

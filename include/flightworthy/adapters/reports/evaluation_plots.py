@@ -1,9 +1,7 @@
-"""The report's plots, as PNG images in data URIs: nothing is fetched when the page is opened."""
+"""The plots of an evaluation: its curves, and how the scores of the classes lie."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from flightworthy.adapters.reports.page import figure_source
 from flightworthy.evaluation import Evaluation, Scored
 from flightworthy.review import Contender, Review
 
@@ -67,10 +66,7 @@ def _plot(title: str, caption: str, paint: Callable[[Axes, list[_Curve]], None],
     paint(axes, curves)
     axes.grid(visible=True, linewidth=0.3)
     axes.legend(fontsize=8, frameon=False)
-    image = io.BytesIO()
-    figure.savefig(image, format="png", metadata={"Software": None})
-    source = "data:image/png;base64," + base64.b64encode(image.getvalue()).decode()
-    return Plot(title=title, caption=caption, source=source)
+    return Plot(title=title, caption=caption, source=figure_source(figure))
 
 
 def _roc(axes: Axes, curves: list[_Curve]) -> None:
