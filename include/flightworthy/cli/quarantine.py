@@ -156,10 +156,13 @@ def _discard(asked: _Asked) -> Answer:
     held = asked.held
     done = discard(asked.datasets, asked.ledger, held, asked.cause, asked.choice)
     what = f"partition {held.key}" if held.is_whole else f"{done.rows} rows of partition {held.key}"
-    text = (
-        f"{asked.model}: {what} given up; nothing waits for it any more.{_left(done)} What there is of it stays in "
-        f"{held.uri}, and `flightworthy quarantine release` still takes it back in."
-    )
+    if held.is_whole and held.rows is None:
+        stays = "Nobody could read it, so nothing takes it back in; land a corrected one if there is to be any."
+    else:
+        stays = (
+            f"What there is of it stays in {held.uri}, and `flightworthy quarantine release` still takes it back in."
+        )
+    text = f"{asked.model}: {what} given up; nothing waits for it any more.{_left(done)} {stays}"
     return _decided(asked, held, text, done="discarded", rows=done.rows, left=done.left)
 
 

@@ -20,8 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from flightworthy.adapters import partition_files
-from flightworthy.adapters.partition_files import PartitionFiles, csv_text
+from flightworthy.adapters.partition_files import PartitionFiles, csv_text, progress
 from flightworthy.adapters.partition_files.quotes import Quotes
 from flightworthy.errors import PartitionRefused, Unavailable
 from flightworthy.spec import EventTime, Source
@@ -396,7 +395,7 @@ def test_a_long_reading_tells_how_far_it_is(landing, monkeypatch):
     landing.mkdir()
     (landing / "2026.csv").write_text("id,name\n" + "1,Ada\n" * 1000)
     monkeypatch.setattr(csv_text, "BLOCK", 1000)
-    monkeypatch.setattr(partition_files, "_PAUSE", 0.0)
+    monkeypatch.setattr(progress, "_PAUSE", 0.0)
     told = []
     uri = f"{landing}/{{partition}}.csv"
     source = PartitionFiles(source=Source(uri=uri, partition="%Y"), types={}, progress=told.append)

@@ -182,7 +182,10 @@ def test_what_could_not_be_read_cannot_be_taken_back_in(call: Call, house: House
     assert (told.code, "nobody could read it" in told.err) == (1, True)
     assert "could not be read" in call("quarantine", "show", MODEL, KEY).out
     assert actions(house) == []
-    assert call("quarantine", "discard", MODEL, KEY, "--reason", "r").code == 0
+    discarded = call("quarantine", "discard", MODEL, KEY, "--reason", "r")
+    assert discarded.code == 0
+    assert "Nobody could read it, so nothing takes it back in" in discarded.out
+    assert "quarantine release" not in discarded.out
 
 
 def test_a_corrected_content_is_not_replaced_by_the_refused_one(call: Call, store: DatasetFiles) -> None:

@@ -11,6 +11,8 @@ __all__ = ["absent", "failure", "untold"]
 
 _LONGEST: Final = 160
 _QUOTE: Final = '"'
+_WANTED: Final = ("min_value", "max_value", "value", "type_", "type_list")
+"""In the author's own words, since nobody should have to look them up beside what was seen."""
 
 
 def absent(expectation: Expectation, present: set[str]) -> FailedExpectation:
@@ -62,7 +64,9 @@ def _observed(result: Mapping[str, Any]) -> str:
         return _in_a_line(_unexpected(said))
     if said.get("observed_value") is None:
         return _in_a_line(f"expected {result['expectation_config']['kwargs'].get('value_set', 'otherwise')}")
-    return _in_a_line(f"observed {said['observed_value']}")
+    kwargs = result["expectation_config"]["kwargs"]
+    wanted = ", ".join(f"{name} is {kwargs[name]}" for name in _WANTED if kwargs.get(name) is not None)
+    return _in_a_line(f"observed {said['observed_value']}{wanted and f'; {wanted}'}")
 
 
 def _mismatched(said: Any) -> str:

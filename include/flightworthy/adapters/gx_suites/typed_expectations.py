@@ -54,6 +54,10 @@ def _told(theirs: Any, expectation: Any, actual: ColumnType, expected: Any) -> A
 
 
 def _is_of(example: object, expected: str) -> bool:
+    if hasattr(pd, f"{expected}Dtype"):
+        return (
+            False  # Int64 and its like are types of columns, which the library does not know; no single value has one
+        )
     of_type: Any = inspect.unwrap(ColumnValuesOfType._pandas)  # noqa: SLF001 # the rule itself, not a copy
     return bool(of_type(ColumnValuesOfType, pd.Series([example], dtype=object), type_=expected).all())
 
