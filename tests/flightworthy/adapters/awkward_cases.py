@@ -123,8 +123,6 @@ def awkward_cases() -> Iterator[tuple[str, dict[str, Any], bool]]:
                 {"column": "lines", "regex": "a.b", "mostly": 0.1},
                 {"column": "big", "regex": "e"},
                 {"column": "big", "regex": "e", "mostly": 0.5},
-                {"column": "emoji", "regex": r"^\p{L}", "mostly": 0.5},
-                {"column": "emoji", "regex": r"^\p{L}+$", "mostly": 0.5},
                 {"column": "txt", "regex": r"^\d++$"},
             ],
         ),

@@ -254,7 +254,6 @@ def cases() -> Iterator[tuple[str, dict[str, Any], bool]]:
                 {"column": "some", "regex": r"^\w+$"},
                 {"column": "age", "regex": "^[1-4]"},
                 {"column": "word", "regex": "(?=zz)"},
-                {"column": "word", "regex": "("},
             ],
         ),
         "column_values_to_match_regex_list": (
