@@ -162,8 +162,18 @@ def _discard(asked: _Asked) -> Answer:
         stays = (
             f"What there is of it stays in {held.uri}, and `flightworthy quarantine release` still takes it back in."
         )
-    text = f"{asked.model}: {what} given up; nothing waits for it any more.{_left(done)} {stays}"
+    text = f"{asked.model}: {what} given up; nothing waits for it any more.{_left(done)}{_stands(asked, held)} {stays}"
     return _decided(asked, held, text, done="discarded", rows=done.rows, left=done.left)
+
+
+def _stands(asked: _Asked, held: Quarantined) -> str:
+    """What there is to learn for the interval of a partition that was given up whole."""
+    if not held.is_whole:
+        return ""
+    stands = asked.datasets.current(asked.model).get(held.key)
+    if stands is None:
+        return " Its interval has no data until another content of it lands or is taken back in."
+    return f" Its content {stands.digest[:12]} of {stands.rows} rows stands, and is learnt from."
 
 
 def _left(done: Decided) -> str:

@@ -140,6 +140,52 @@ def test_what_was_given_up_stays_and_freezes_nothing(call: Call, house: House, s
     assert store.refused(MODEL) == store.quarantined(MODEL) == []
 
 
+def test_what_a_given_up_content_had_corrected_does_not_stand_again(call: Call, store: DatasetFiles) -> None:
+    """The person is told that the interval has no data, and so it is; until the content is taken back in."""
+    store.write(MODEL, KEY, ROWS.slice(1), sources=["x.csv"], now=NOW)
+    corrected = store.write(MODEL, KEY, ROWS, sources=["x.csv"], now=NOW + timedelta(days=1))
+    call("quarantine", "hold", MODEL, KEY, "--reason", "the labels are of another week")
+    told = call("quarantine", "discard", MODEL, KEY, "--reason", "nobody will mend it")
+    assert "Its interval has no data until another content of it lands or is taken back in." in told.out
+    assert store.current(MODEL) == {}
+    call("quarantine", "release", MODEL, KEY, "--reason", "they are right after all")
+    assert store.current(MODEL) == {KEY: corrected}
+
+
+def test_what_has_come_since_stands_though_what_it_replaced_is_given_up(call: Call, store: DatasetFiles) -> None:
+    """And the person is told which content that is."""
+    whole(store)
+    mended = store.write(MODEL, KEY, ROWS.slice(1), sources=["x.csv"], now=NOW)
+    told = call("quarantine", "discard", MODEL, KEY, "--reason", "it was mended")
+    assert f"Its content {mended.digest[:12]} of 2 rows stands, and is learnt from." in told.out
+    assert store.current(MODEL) == {KEY: mended}
+
+
+def test_giving_up_what_nobody_learns_from_takes_nothing_away(call: Call, store: DatasetFiles) -> None:
+    """An older content that was refused late stood in nobody's place; rows that wait go on without."""
+    older = store.write(MODEL, KEY, ROWS.slice(1), sources=["x.csv"], now=NOW)
+    parted(store)
+    stands = store.current(MODEL)
+    store.quarantine(older, reason="refused late", objections=["a"], now=NOW)
+    assert call("quarantine", "discard", MODEL, KEY, "--digest", older.digest, "--reason", "r").code == 0
+    (held,) = (each for each in store.quarantined(MODEL) if not each.is_whole)
+    told = call("quarantine", "discard", MODEL, KEY, "--digest", held.digest, "--reason", "nobody knows them")
+    assert (told.code, "Its interval" in told.out) == (0, False)
+    assert store.current(MODEL) == stands != {}
+
+
+def test_after_rows_were_taken_back_in_giving_up_the_partition_leaves_no_part_of_it(
+    call: Call, store: DatasetFiles
+) -> None:
+    """What went on without the rows was there before; nobody has said that it is right alone."""
+    parted(store)
+    call("quarantine", "release", MODEL, KEY, "--rows", "1", "--reason", "it is right")
+    call("quarantine", "hold", MODEL, KEY, "--reason", "all of it is odd")
+    (held,) = (each for each in store.quarantined(MODEL) if each.is_whole)
+    assert call("quarantine", "discard", MODEL, KEY, "--digest", held.digest, "--reason", "r").code == 0
+    assert store.current(MODEL) == {}
+
+
 def test_a_partition_that_had_passed_is_refused_by_a_person(call: Call, house: House, store: DatasetFiles) -> None:
     """As often as it takes: each time is a remark of its own."""
     partition = store.write(MODEL, KEY, ROWS, sources=["x.csv"], now=NOW)
