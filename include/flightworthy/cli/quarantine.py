@@ -12,7 +12,7 @@ from flightworthy.cli.answers import Answer, Exit, facts, table, when
 from flightworthy.cli.known import known_model
 from flightworthy.cli.person import actor
 from flightworthy.cli.settings import Settings
-from flightworthy.cli.waiting_rows import reason_lines, row_documents
+from flightworthy.cli.waiting_rows import discard_document, reason_lines, row_documents
 from flightworthy.cli.words import count, json_flag, numbers
 from flightworthy.ledger import instant
 from flightworthy.quarantine.choosing import Choice
@@ -215,7 +215,6 @@ def _about(held: Quarantined) -> str:
 
 def document(held: Quarantined) -> dict[str, Any]:
     """One thing that waits, as JSON types."""
-    given_up = held.discarded
     return {
         "key": held.key,
         "digest": held.digest,
@@ -228,9 +227,7 @@ def document(held: Quarantined) -> dict[str, Any]:
         "given_up": held.given_up,
         "taken_back": len(held.returned),
         "whole": held.is_whole,
-        "discarded": None
-        if given_up is None
-        else {"actor": given_up.actor, "reason": given_up.reason, "at": instant(given_up.at)},
+        "discarded": discard_document(held.discarded),
     }
 
 
