@@ -90,7 +90,7 @@ class _Asked:
     @property
     def choice(self) -> Choice:
         """Which of its rows are meant."""
-        rows = None if self.words.rows is None else frozenset(self.words.rows)
+        rows = None if self.words.rows is None else tuple(self.words.rows)
         return Choice(numbers=rows, unmet=tuple(self.words.unmet))
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -110,6 +111,19 @@ def test_what_names_no_rows_is_a_matter_of_usage(call: Call, store: DatasetFiles
     told = call("quarantine", "release", MODEL, KEY, f"--rows={written}", "--reason", "r")
     assert (told.code, "names no rows; write them as 3,7-9" in told.err) == (2, True)
     assert store.quarantined(MODEL)[0].waiting == held.waiting == 2
+
+
+def test_a_slip_of_the_pen_that_names_a_billion_rows_is_refused_at_once(call: Call, store: DatasetFiles) -> None:
+    """It is told as it was written, and no list is made of it."""
+    parted(store)
+    tracemalloc.start()
+    told = call("quarantine", "release", MODEL, KEY, "--rows", "0-99999999999999999999,7", "--reason", "r", "--json")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert told.code == 1
+    assert "rows 0, 3-99999999999999999999 of partition" in told.err
+    assert told.document["error"]["facts"]["rows"] == ["0", "3-99999999999999999999"]
+    assert peak < 64 * 1024**2
 
 
 def test_rows_that_somebody_changed_are_not_taken_back_in(call: Call, store: DatasetFiles) -> None:
