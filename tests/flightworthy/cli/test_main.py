@@ -68,9 +68,31 @@ def test_a_database_that_does_not_answer_is_unavailable(call: Call, tmp_path: Pa
 def test_a_home_that_cannot_be_written_is_unavailable(call: Call, tmp_path: Path) -> None:
     """The path is named."""
     (tmp_path / "file").write_text("")
-    told = call("status", environ={"FLIGHTWORTHY_HOME": str(tmp_path / "file/home")})
+    told = call("database", "upgrade", environ={"FLIGHTWORTHY_HOME": str(tmp_path / "file/home")})
     assert told.code == 3
     assert str(tmp_path / "file") in told.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status",),
+        ("history", "diagnosis"),
+        ("arrivals", "list", "diagnosis"),
+        ("quarantine", "list", "diagnosis"),
+        ("ledger", "verify"),
+        ("rollback", "diagnosis", "--reason", "r"),
+        ("database", "check"),
+    ],
+)
+def test_a_database_that_is_not_there_is_not_made(call: Call, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A slip of the pen in its path leaves nothing behind, and is told with what to do."""
+    told = call(*words, environ={"FLIGHTWORTHY_DATABASE": f"sqlite:///{tmp_path / 'hoem' / 'flightworthy.db'}"})
+    assert told.code == 1
+    assert f"there is no release database {tmp_path / 'hoem' / 'flightworthy.db'}" in told.err
+    assert "FLIGHTWORTHY_DATABASE" in told.err
+    assert "`flightworthy database upgrade` makes one" in told.err
+    assert not (tmp_path / "hoem").exists()
 
 
 @pytest.mark.parametrize("url", ["nonsense", "oracle+nothing://x/y"])
