@@ -66,6 +66,8 @@ class Person:
     entity: str
     key: str
     names: frozenset[str]
+    pseudonyms: Mapping[str | None, str]
+    """What stands for them where pseudonyms go with a key, by the fingerprint of each key that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +186,13 @@ def person_named(entity: str, keys: Keys | None, *, model: str) -> Person:
         )
     written = pseudonym(keys.current, entity)
     # Logs, and partitions of before the column was declared, may hold the id itself; those of a former key, its own.
-    names = {written, text_of(entity), *(pseudonym(key, entity) for key in keys.former)}
-    return Person(entity=written, key=fingerprint(keys.current), names=frozenset(names))
+    pseudonyms: dict[str | None, str] = {name: pseudonym(key, entity) for name, key in keys.known.items()}
+    return Person(
+        entity=written,
+        key=fingerprint(keys.current),
+        names=frozenset({text_of(entity), *pseudonyms.values()}),
+        pseudonyms=pseudonyms,
+    )
 
 
 def erase(asked: Asked, places: Places, cause: Cause, *, is_dry_run: bool = False) -> Erasure:

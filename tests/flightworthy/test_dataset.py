@@ -15,6 +15,7 @@ from flightworthy.dataset import DatasetVersion, PartitionVersion, Split, ingest
 from flightworthy.errors import PartitionMissing, PartitionRefused
 from flightworthy.known import Ask, KnownSince
 from flightworthy.partition import SourceFile
+from flightworthy.quarantine import Discard
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -262,6 +263,56 @@ def test_a_refused_revision_of_its_own_partition_does_not_stop_an_interval(lande
     assert [each.key for each in store.quarantined("m")] == ["2026-01"]
     with pytest.raises(PartitionRefused, match="is empty"):
         take_in(landed, store, "2026-01")
+
+
+GIVEN_UP = Discard(actor="ada", reason="nobody will mend it", at=LATER, rows=None)
+
+
+def test_an_interval_has_no_data_since_what_was_given_up_of_it_was_seen(landed, store):
+    """What that had corrected was true for earlier asks, and is for them; no other learns from it again."""
+    landed.land("2026-01", 1)
+    landed.land("2026-02", 2)
+    (first, newer) = take_in(landed, store, "2026-02").version.partitions
+    landed.land("2026-01", 1, 3)
+    take_in(landed, store, "2026-01", now=LATER)
+    held = store.quarantine(store.current("m")["2026-01"], reason="odd", objections=("a",), now=LATER)
+    store.give_up(held, GIVEN_UP)
+    assert store.current("m") == {"2026-02": newer}
+    assert take_in(landed, store, "2026-02", as_of=MARCH, now=LATER).version.partitions == (first, newer)
+    assert take_in(landed, store, "2026-02", as_of=LATER, now=LATER).version.partitions == (newer,)
+    assert take_in(landed, store, "2026-02", now=LATER).version.partitions == (newer,)
+    with pytest.raises(PartitionMissing, match="was given up by ada"):
+        take_in(landed, store, "2026-01", as_of=LATER, now=LATER)
+    landed.land("2026-01", 1)
+    assert take_in(landed, store, "2026-02", now=LATER).version.partitions == (first, newer)
+
+
+def test_a_content_that_is_given_up_after_it_was_revised_has_no_data_only_for_asks_of_its_time(landed, store):
+    """What revised it stands; what it had revised does not stand for it."""
+    for month, ids in ((1, (1,)), (3, (1, 2)), (5, (1, 2, 3))):
+        landed.land("2026-01", *ids)
+        newest = take_in(landed, store, now=datetime(2026, month, 1, tzinfo=UTC)).version.partitions
+    _, second, _ = store.revisions("m", "2026-01")
+    store.give_up(store.quarantine(second, reason="odd", objections=("a",), now=LATER), GIVEN_UP)
+    assert take_in(landed, store, "2026-01", as_of=FEBRUARY, now=LATER).version.rows == 1
+    assert take_in(landed, store, "2026-01", as_of=MARCH, now=LATER).version.partitions == ()
+    assert take_in(landed, store, "2026-01", now=LATER).version.partitions == newest
+
+
+def test_what_nobody_could_read_leaves_an_interval_without_data_once_it_is_given_up(landed, store):
+    """Though it never was a content of it; the one before, delivered again, is."""
+    landed.land("2026-01", 1)
+    before = take_in(landed, store).version.partitions
+    landed.tables["2026-01"] = PartitionRefused("a.csv has 0 bytes")
+    with pytest.raises(PartitionRefused, match="0 bytes"):
+        take_in(landed, store, now=LATER)
+    (held,) = store.quarantined("m")
+    store.give_up(held, GIVEN_UP)
+    assert store.current("m") == {}
+    landed.land("2026-01", 1)
+    assert take_in(landed, store, "2026-01", now=LATER).version.partitions == before
+    assert take_in(landed, store, "2026-01", now=LATER).stood
+    assert store.current("m") == {"2026-01": before[0]}
 
 
 def test_a_clock_that_was_set_back_does_not_make_a_revision_older(landed, store):

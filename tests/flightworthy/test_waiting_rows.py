@@ -37,7 +37,7 @@ REASONS = {2: (OLD,), 4: (MISSING,), 5: (OLD, LOW), 9: (OLD,)}
 
 
 def rows(*numbers: int) -> Choice:
-    return Choice(numbers=frozenset(numbers), unmet=())
+    return Choice(numbers=tuple(range(each, each + 1) for each in numbers), unmet=())
 
 
 def unmet(*texts: str) -> Choice:
@@ -157,7 +157,7 @@ def test_rows_are_chosen_by_what_they_do_not_meet(house: House) -> None:
     assert house.seen()["waits"] == [4, 5]
     house.discard(unmet(LOW))
     assert house.seen() == {"in": [0, 1, 2, 3, 6, 7, 8, 9], "waits": [4], "given up": [5]}
-    house.discard(Choice(numbers=frozenset({4}), unmet=(OLD,)))
+    house.discard(Choice(numbers=(range(4, 5),), unmet=(OLD,)))
     assert house.seen()["waits"] == [4]
 
 

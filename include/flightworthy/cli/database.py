@@ -30,6 +30,8 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     from flightworthy.adapters.sql_releases import look_at_schema, upgrade_schema
 
     with database_named():
+        if asked.verb == "check":
+            settings.see_database()
         before = look_at_schema(settings.database)
         if asked.verb == "upgrade":
             upgrade_schema(settings.database)

@@ -65,15 +65,16 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
         spec = load(settings.models / model, settings.environ)
         entity = sys.stdin.readline().strip() if asked.entity == "-" else asked.entity
         person = person_named(entity, keys_for(settings.environ, asked.connection), model=model)
+        datasets = DatasetErasure(root=settings.home / "datasets")
         order = Asked(
             model=model,
             column=spec.entity,
             person=person,
-            side=_side(spec, person, entity),
+            side=_side(spec, person, entity, key=datasets.key_of(model)),
             versions=_versions(model, settings),
         )
         places = Places(
-            datasets=DatasetErasure(root=settings.home / "datasets"),
+            datasets=datasets,
             log=PredictionErasure(folder=settings.home / "predictions"),
             ledger=store,
         )
@@ -85,9 +86,9 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     return Answer(document=_document(model, erasure, retrain), text=_text(model, erasure, retrain), exit=Exit.DONE)
 
 
-def _side(spec: Spec, person: Person, entity: str) -> Split:
-    """What the person's rows were for: the split goes by what is stored."""
-    stored = entity if spec.treatment(spec.entity) is None else person.entity
+def _side(spec: Spec, person: Person, entity: str, *, key: str | None) -> Split:
+    """What the person's rows were for: the split goes by what is stored, the pseudonym by the ``key`` of partitions."""
+    stored = entity if spec.treatment(spec.entity) is None else person.pseudonyms.get(key, person.entity)
     return split_of(stored, holdout=spec.dataset.holdout, validation=spec.dataset.validation)
 
 

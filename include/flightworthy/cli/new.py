@@ -12,10 +12,8 @@ from pathlib import Path
 
 from flightworthy.cli.answers import Answer, Exit
 from flightworthy.cli.settings import Settings
-from flightworthy.cli.validate import problems_of
 from flightworthy.cli.words import json_flag
 from flightworthy.errors import Refused
-from flightworthy.spec import MODEL_NAME
 
 __all__ = ["arguments", "run"]
 
@@ -30,6 +28,8 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     """Write the files of a new model; an existing folder is left alone."""
+    from flightworthy.cli.validate import problems_of
+
     name = _name(asked.name)
     folder = settings.models / name
     if folder.exists():
@@ -45,6 +45,8 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
 
 
 def _name(asked: str) -> str:
+    from flightworthy.spec import MODEL_NAME
+
     if not re.fullmatch(MODEL_NAME, asked) or len(asked) > 63 or asked.endswith("\n"):
         raise Refused(
             f"{asked!r} is no name for a model: use up to 63 lower-case letters and digits, with single - or _ "

@@ -12,7 +12,7 @@ from flightworthy.cli.answers import Answer, Exit, facts, table, when
 from flightworthy.cli.known import known_model
 from flightworthy.cli.person import actor
 from flightworthy.cli.settings import Settings
-from flightworthy.cli.waiting_rows import reason_lines, row_documents
+from flightworthy.cli.waiting_rows import discard_document, reason_lines, row_documents
 from flightworthy.cli.words import count, json_flag, numbers
 from flightworthy.ledger import instant
 from flightworthy.quarantine.choosing import Choice
@@ -90,7 +90,7 @@ class _Asked:
     @property
     def choice(self) -> Choice:
         """Which of its rows are meant."""
-        rows = None if self.words.rows is None else frozenset(self.words.rows)
+        rows = None if self.words.rows is None else tuple(self.words.rows)
         return Choice(numbers=rows, unmet=tuple(self.words.unmet))
 
     @property
@@ -162,8 +162,18 @@ def _discard(asked: _Asked) -> Answer:
         stays = (
             f"What there is of it stays in {held.uri}, and `flightworthy quarantine release` still takes it back in."
         )
-    text = f"{asked.model}: {what} given up; nothing waits for it any more.{_left(done)} {stays}"
+    text = f"{asked.model}: {what} given up; nothing waits for it any more.{_left(done)}{_stands(asked, held)} {stays}"
     return _decided(asked, held, text, done="discarded", rows=done.rows, left=done.left)
+
+
+def _stands(asked: _Asked, held: Quarantined) -> str:
+    """What there is to learn for the interval of a partition that was given up whole."""
+    if not held.is_whole:
+        return ""
+    stands = asked.datasets.current(asked.model).get(held.key)
+    if stands is None:
+        return " Its interval has no data until another content of it lands or is taken back in."
+    return f" Its content {stands.digest[:12]} of {stands.rows} rows stands, and is learnt from."
 
 
 def _left(done: Decided) -> str:
@@ -205,7 +215,6 @@ def _about(held: Quarantined) -> str:
 
 def document(held: Quarantined) -> dict[str, Any]:
     """One thing that waits, as JSON types."""
-    given_up = held.discarded
     return {
         "key": held.key,
         "digest": held.digest,
@@ -218,9 +227,7 @@ def document(held: Quarantined) -> dict[str, Any]:
         "given_up": held.given_up,
         "taken_back": len(held.returned),
         "whole": held.is_whole,
-        "discarded": None
-        if given_up is None
-        else {"actor": given_up.actor, "reason": given_up.reason, "at": instant(given_up.at)},
+        "discarded": discard_document(held.discarded),
     }
 
 

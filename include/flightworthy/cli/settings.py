@@ -43,6 +43,7 @@ class Settings:
         from flightworthy.adapters.sql_releases import SqlReleases
 
         with database_named():
+            self.see_database()
             return SqlReleases(self.database)
 
     def arrivals(self) -> SqlArrivals:
@@ -50,7 +51,22 @@ class Settings:
         from flightworthy.adapters.sql_releases import SqlArrivals
 
         with database_named():
+            self.see_database()
             return SqlArrivals(self.database)
+
+    def see_database(self) -> None:
+        """Raise Refused where a file of SQLite is not there: who asks makes none, and a name may be wrong."""
+        from sqlalchemy.engine import make_url
+
+        url = make_url(self.database)
+        file = url.database or ":memory:"
+        if url.get_backend_name() == "sqlite" and not file.startswith((":", "file:")) and not Path(file).exists():
+            raise Refused(
+                f"there is no release database {file}, and none was made. If FLIGHTWORTHY_DATABASE or "
+                "FLIGHTWORTHY_HOME names another place than you mean, correct it; if nothing was ever released here, "
+                "`flightworthy database upgrade` makes one.",
+                file=file,
+            )
 
     def datasets(self) -> DatasetFiles:
         """The quarantine, among others. Imports pandas: a second, which no rollback should wait for."""

@@ -15,11 +15,13 @@ from flightworthy.cli.history import healing_document
 from flightworthy.cli.known import all_models, known_model
 from flightworthy.cli.settings import Settings
 from flightworthy.cli.trained_on import Tainted, tainted_releases
+from flightworthy.cli.waiting_rows import discard_document
 from flightworthy.cli.words import json_flag
 from flightworthy.ledger import instant
 
 if TYPE_CHECKING:
     from flightworthy.arrival import Arrival
+    from flightworthy.quarantine import Discard
     from flightworthy.release import Deployment, Drill, Observation, ReleaseStore
 
 __all__ = ["arguments", "run"]
@@ -35,9 +37,25 @@ class _Refusal:
     what: str
     reason: str
     at: datetime
+    discarded: Discard | None = None
 
     def document(self) -> dict[str, Any]:
-        return {"kind": self.kind, "what": self.what, "reason": self.reason, "at": instant(self.at)}
+        return {
+            "kind": self.kind,
+            "what": self.what,
+            "reason": self.reason,
+            "at": instant(self.at),
+            "discarded": discard_document(self.discarded),
+        }
+
+    @property
+    def told(self) -> tuple[object, ...]:
+        """A line of the table."""
+        given_up = self.discarded
+        if given_up is None:
+            return self.model, when(self.at), self.kind, self.what, self.reason
+        reason = f"{self.reason} (given up by {given_up.actor}: {given_up.reason})"
+        return self.model, when(self.at), "given up", self.what, reason
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -96,7 +114,14 @@ def _refusals(model: str, settings: Settings, store: ReleaseStore) -> list[_Refu
     ]
     if (settings.home / "datasets" / model / "quarantine").is_dir():
         found += [
-            _Refusal(model=model, kind="quarantined", what=each.key, reason=each.reason, at=each.quarantined_at)
+            _Refusal(
+                model=model,
+                kind="quarantined",
+                what=each.key,
+                reason=each.reason,
+                at=each.quarantined_at,
+                discarded=each.discarded,
+            )
             for each in settings.datasets().quarantined(model)
         ]
     return sorted(found, key=lambda each: each.at, reverse=True)[:_LAST]
@@ -156,8 +181,7 @@ def _text(
     if drills:
         told += "\n\n" + table(("DRILLED", "AT (UTC)", "HOW", "TOOK", "WHAT", "REASON"), map(_drill_row, drills))
     if refusals:
-        lately = [(each.model, when(each.at), each.kind, each.what, each.reason) for each in refusals]
-        told += "\n\n" + table(("REFUSED", "AT (UTC)", "HOW", "WHAT", "REASON"), lately)
+        told += "\n\n" + table(("REFUSED", "AT (UTC)", "HOW", "WHAT", "REASON"), [each.told for each in refusals])
     return told
 
 

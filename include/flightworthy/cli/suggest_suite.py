@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flightworthy.cli.answers import Answer, Exit
+from flightworthy.cli.known import model_with_folder
 from flightworthy.cli.settings import Settings
 from flightworthy.cli.words import count, json_flag
 from flightworthy.errors import Refused
@@ -43,7 +44,7 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
     from flightworthy.expectations.suggesting import suggested
     from flightworthy.personal import read_keys
 
-    spec = load(settings.models / asked.model, settings.environ)
+    spec = load(settings.models / model_with_folder(asked.model, settings), settings.environ)
     if asked.output is not None and asked.output.exists():
         raise Refused(f"{asked.output} is there already, and was left alone; name another file", file=str(asked.output))
     with ExitStack() as stack:

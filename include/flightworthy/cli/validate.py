@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flightworthy.adapters import spec_files
-from flightworthy.adapters.spec_files.suites import load_suite
 from flightworthy.cli.answers import Answer, Exit
 from flightworthy.cli.settings import Settings
 from flightworthy.cli.train_code import problems_of_code
 from flightworthy.cli.words import json_flag
 from flightworthy.errors import Refused, SpecError
-from flightworthy.expectations import Suite
-from flightworthy.expectations.standing import standing_expectations
-from flightworthy.spec import Spec
+
+if TYPE_CHECKING:
+    from flightworthy.expectations import Suite
+    from flightworthy.spec import Spec
 
 __all__ = ["arguments", "problems_of", "run"]
 
@@ -48,6 +47,9 @@ def run(asked: argparse.Namespace, settings: Settings) -> Answer:
 
 def problems_of(folder: Path, settings: Settings) -> list[str]:
     """Every problem of a model's three files, a line each."""
+    from flightworthy.adapters import spec_files
+    from flightworthy.adapters.spec_files.suites import load_suite
+
     said: list[str] = []
     spec = _tried(lambda: spec_files.load(folder, settings.environ), said)
     if not folder.is_dir():
@@ -74,6 +76,8 @@ def _tried(read: Callable[[], Any], said: list[str]) -> Any:
 
 def _strangers(spec: Spec, suite: Suite) -> Iterator[str]:
     """Expectations about columns that no partition has."""
+    from flightworthy.expectations.standing import standing_expectations
+
     (exact, *_) = standing_expectations(spec, suite)
     known = set(exact.kwargs["column_set"])
     for expectation in suite.expectations:

@@ -1,4 +1,4 @@
-"""The rows that wait in quarantine, as they may be shown: what names a person is masked."""
+"""What waits in quarantine or was given up, as it may be shown: what names a person is masked."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flightworthy.ledger import instant
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from flightworthy.quarantine import WaitingRow
+    from flightworthy.quarantine import Discard, WaitingRow
 
-__all__ = ["reason_lines", "row_documents"]
+__all__ = ["discard_document", "reason_lines", "row_documents"]
 
 _MASK = "•••"
 
@@ -41,6 +43,13 @@ def reason_lines(apart: Sequence[WaitingRow]) -> str:
     """How many rows each reason has, the commonest first; nothing where the whole partition waits."""
     counted = Counter(reason for row in apart for reason in row.reasons)
     return "".join(f"{count} rows: {reason}\n" for reason, count in counted.most_common()) + ("\n" if counted else "")
+
+
+def discard_document(discard: Discard | None) -> dict[str, Any] | None:
+    """Who gave it up and why, as JSON types; None where nobody has."""
+    if discard is None:
+        return None
+    return {"actor": discard.actor, "reason": discard.reason, "at": instant(discard.at)}
 
 
 def _hidden(columns: list[str], folder: Path, environ: Mapping[str, str]) -> set[str]:

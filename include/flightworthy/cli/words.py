@@ -20,12 +20,12 @@ def count(text: str) -> int:
     return number
 
 
-def numbers(text: str) -> list[int]:
-    """Read which ones: ``3,7-9``."""
-    found: list[int] = []
+def numbers(text: str) -> list[range]:
+    """Read which ones: ``3,7-9``. As written, however many that are."""
+    found: list[range] = []
     for span in text.split(","):
         first, dash, last = span.strip().partition("-")
         if not (first.isdecimal() and (last.isdecimal() or not dash)) or int(last or first) < int(first):
             raise argparse.ArgumentTypeError(f"{text!r} names no rows; write them as 3,7-9")
-        found += range(int(first), int(last or first) + 1)
+        found.append(range(int(first), int(last or first) + 1))
     return found

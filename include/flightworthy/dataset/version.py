@@ -43,15 +43,21 @@ class Revision:
     sources: tuple[str, ...]
     is_pruned: bool = False
     """Whether retention has let its rows go; that it was there is still known."""
+    ended_at: datetime | None = None
+    """Since when it stands no more: what came in its place then, a person has given up."""
 
 
 def known_by(contents: Sequence[Revision], as_of: datetime | None) -> Revision | None:
     """The newest of a partition's contents that was known; they come as they were seen, without those in quarantine.
 
     The first counts from the end of its data interval on, whenever it was seen: history is loaded late, and is no news.
+    None also where a person has given up what had come in its place: nobody vouches for what that had corrected.
     """
     known = [each for place, each in enumerate(contents) if not place or as_of is None or each.seen_at <= as_of]
-    return known[-1] if known else None
+    if not known:
+        return None
+    ended_at = known[-1].ended_at
+    return known[-1] if ended_at is None or (as_of is not None and as_of < ended_at) else None
 
 
 class Belated(StrEnum):
@@ -78,9 +84,10 @@ def revised(history: Mapping[str, Sequence[Revision]]) -> tuple[Revised, ...]:
     earliest: datetime | None = None
     for key in sorted(history, reverse=True):
         first, *later = history[key]
-        told = [Revised(content=each, kind=Belated.REVISION, is_current=each is history[key][-1]) for each in later]
+        current = known_by(history[key], None)
+        told = [Revised(content=each, kind=Belated.REVISION, is_current=each is current) for each in later]
         if earliest is not None and first.seen_at > earliest:
-            told.insert(0, Revised(content=first, kind=Belated.LATE, is_current=not later))
+            told.insert(0, Revised(content=first, kind=Belated.LATE, is_current=first is current))
         earliest = first.seen_at if earliest is None else min(earliest, first.seen_at)
         found.append(told)
     return tuple(each for told in reversed(found) for each in told)

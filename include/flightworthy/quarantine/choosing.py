@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -16,13 +16,17 @@ __all__ = ["ALL", "Choice", "rows_to_give_up", "rows_to_take_back", "spans"]
 class Choice:
     """Rows that are named in both ways are meant; none of both means all that wait."""
 
-    numbers: frozenset[int] | None
+    numbers: tuple[range, ...] | None
     unmet: tuple[str, ...]
     """How reasons begin, such as ``age: values to be between``."""
 
     @property
     def is_all(self) -> bool:
         return self.numbers is None and not self.unmet
+
+    def names(self, number: int) -> bool:
+        """Whether a row with this number is meant, or would be by its reasons."""
+        return self.numbers is None or any(number in span for span in self.numbers)
 
 
 ALL = Choice(numbers=None, unmet=())
@@ -68,15 +72,39 @@ def rows_to_give_up(held: Quarantined, rows: Sequence[WaitingRow], choice: Choic
 def spans(numbers: Sequence[int]) -> str:
     """``3, 7-9``: growing numbers, runs of them in short."""
     runs = [list(run) for _, run in groupby(enumerate(numbers), key=lambda each: each[1] - each[0])]
-    return ", ".join(str(run[0][1]) if len(run) == 1 else f"{run[0][1]}-{run[-1][1]}" for run in runs)
+    return ", ".join(_span(range(run[0][1], run[-1][1] + 1)) for run in runs)
+
+
+def _span(span: range) -> str:
+    return f"{span.start}-{span.stop - 1}" if span.stop - span.start > 1 else str(span.start)
+
+
+def _strangers(named: Iterable[range], known: Iterable[int]) -> Iterator[range]:
+    """What is named and not known, in spans: a slip of the pen names more numbers than memory holds."""
+    merged: list[range] = []
+    for span in sorted(named, key=lambda each: each.start):
+        if merged and span.start <= merged[-1].stop:
+            merged[-1] = range(merged[-1].start, max(span.stop, merged[-1].stop))
+        else:
+            merged.append(span)
+    numbers = sorted(known)
+    for span in merged:
+        start = span.start
+        for number in (each for each in numbers if each in span):
+            if start < number:
+                yield range(start, number)
+            start = number + 1
+        if start < span.stop:
+            yield range(start, span.stop)
 
 
 def _named(held: Quarantined, rows: Sequence[WaitingRow], choice: Choice) -> list[WaitingRow]:
     """The rows that have one of the numbers, and at least one of the reasons."""
-    if strange := sorted((choice.numbers or frozenset()) - {row.number for row in rows}):
+    if strange := [_span(each) for each in _strangers(choice.numbers or (), (row.number for row in rows))]:
         raise Refused(
-            f"rows {spans(strange)} of partition {held.key} of {held.model} were never set aside; nothing was changed. "
-            f"`flightworthy quarantine show {held.model} {held.key}` prints those that were, with their numbers.",
+            f"rows {', '.join(strange)} of partition {held.key} of {held.model} were never set aside; nothing was "
+            f"changed. `flightworthy quarantine show {held.model} {held.key}` prints those that were, with their "
+            "numbers.",
             model=held.model,
             key=held.key,
             rows=strange,
@@ -94,8 +122,7 @@ def _named(held: Quarantined, rows: Sequence[WaitingRow], choice: Choice) -> lis
     return [
         row
         for row in rows
-        if (choice.numbers is None or row.number in choice.numbers)
-        and (not choice.unmet or any(_begins(reason, choice) for reason in row.reasons))
+        if choice.names(row.number) and (not choice.unmet or any(_begins(reason, choice) for reason in row.reasons))
     ]
 
 

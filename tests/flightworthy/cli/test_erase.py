@@ -9,15 +9,16 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from flightworthy.adapters.dataset_files import DatasetFiles
+from flightworthy.adapters.dataset_files import DatasetErasure, DatasetFiles
 from flightworthy.adapters.prediction_files import erasing
 from flightworthy.dataset import version_of
-from flightworthy.personal import pseudonym
+from flightworthy.personal import Keys, pseudonym
 from flightworthy.release import Cause, draft, promoted, propose
 from tests.flightworthy.adapters.log_makers import line_of, write_log
 from tests.flightworthy.cli.conftest import NOW, PERSONAL_SPEC, Call, House, Told, release_of
 
 KEY = "0123456789abcdef"
+NEWER = "a key that came later"
 LEARNT = "patient-1"
 """Somebody whose rows are trained on."""
 HELD = "patient-4"
@@ -42,10 +43,11 @@ def erase(house: House, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         after = promoted(row, NOW)
         house.store.swap(row, after, draft(row, after, "promoted", Cause(actor="deployer", reason="baked", at=NOW)))
     write_log(house.home / "predictions", line_of(entity=patients[0]) + line_of(entity=patients[1]))
-    (tmp_path / "key").write_text(KEY)
 
-    def run(entity: str, *words: str) -> Told:
-        environ = {"FLIGHTWORTHY_PSEUDONYM_KEY_FILE": str(tmp_path / "key")}
+    def run(entity: str, *words: str, keys: tuple[str, ...] = (KEY,)) -> Told:
+        for key in keys:
+            (tmp_path / key).write_text(key)
+        environ = {"FLIGHTWORTHY_PSEUDONYM_KEY_FILE": ":".join(str(tmp_path / key) for key in keys)}
         return call("erase", "diagnosis", "--entity", entity, "--reason", "request 12", *words, environ=environ)
 
     return run
@@ -89,6 +91,20 @@ def test_of_somebody_in_the_holdout_nothing_was_learnt(erase: Callable[..., Told
 
     assert (document["side"], document["retrain"]) == ("holdout", None)
     assert document["releases"]
+
+
+@pytest.mark.parametrize("patient, side", [(LEARNT, "train"), (HELD, "holdout")])
+def test_whoever_is_named_by_a_pseudonym_is_on_the_side_of_their_rows(
+    erase: Callable[..., Told], house: House, patient: str, side: str
+) -> None:
+    """A pseudonym stands for itself, also one of a former key with which the partitions go still."""
+    stored = pseudonym(KEY.encode(), patient)
+    assert erase(stored, "--dry-run", "--json").document["side"] == side
+    DatasetErasure(root=house.home / "datasets").settle_key("diagnosis", Keys(current=KEY.encode()))
+    named = [erase(each, "--dry-run", "--json", keys=(NEWER, KEY)).document for each in (stored, patient)]
+    assert [(each["side"], each["found"], each["retrain"] is None) for each in named] == [
+        (side, True, side == "holdout")
+    ] * 2
 
 
 def test_a_dry_run_says_so_and_leaves_everything(erase: Callable[..., Told], house: House) -> None:

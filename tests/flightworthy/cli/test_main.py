@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flightworthy.cli.main import COMMANDS
-from tests.flightworthy.cli.conftest import Call, House
+from tests.flightworthy.cli.conftest import PERSONAL_SPEC, Call, House
 
 ROOT = Path(__file__).parents[3]
 
@@ -68,9 +68,31 @@ def test_a_database_that_does_not_answer_is_unavailable(call: Call, tmp_path: Pa
 def test_a_home_that_cannot_be_written_is_unavailable(call: Call, tmp_path: Path) -> None:
     """The path is named."""
     (tmp_path / "file").write_text("")
-    told = call("status", environ={"FLIGHTWORTHY_HOME": str(tmp_path / "file/home")})
+    told = call("database", "upgrade", environ={"FLIGHTWORTHY_HOME": str(tmp_path / "file/home")})
     assert told.code == 3
     assert str(tmp_path / "file") in told.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status",),
+        ("history", "diagnosis"),
+        ("arrivals", "list", "diagnosis"),
+        ("quarantine", "list", "diagnosis"),
+        ("ledger", "verify"),
+        ("rollback", "diagnosis", "--reason", "r"),
+        ("database", "check"),
+    ],
+)
+def test_a_database_that_is_not_there_is_not_made(call: Call, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A slip of the pen in its path leaves nothing behind, and is told with what to do."""
+    told = call(*words, environ={"FLIGHTWORTHY_DATABASE": f"sqlite:///{tmp_path / 'hoem' / 'flightworthy.db'}"})
+    assert told.code == 1
+    assert f"there is no release database {tmp_path / 'hoem' / 'flightworthy.db'}" in told.err
+    assert "FLIGHTWORTHY_DATABASE" in told.err
+    assert "`flightworthy database upgrade` makes one" in told.err
+    assert not (tmp_path / "hoem").exists()
 
 
 @pytest.mark.parametrize("url", ["nonsense", "oracle+nothing://x/y"])
@@ -101,6 +123,7 @@ def test_a_reader_that_leaves_early_is_no_error(house: House) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+TRAIN = "def train(frame, params, seed):\n    return None\n"
 HEAVY = {"pandas", "numpy", "mlflow", "sklearn", "great_expectations", "evidently", "docker", "airflow", "pyarrow"}
 
 
@@ -115,9 +138,16 @@ HEAVY = {"pandas", "numpy", "mlflow", "sklearn", "great_expectations", "evidentl
     ],
 )
 def test_a_command_waits_for_no_vendor_that_it_does_not_need(house: House, words: tuple[str, ...]) -> None:
-    """A rollback takes a fraction of a second; importing pandas alone takes one."""
+    """A rollback takes a fraction of a second; importing pandas alone takes one.
+
+    Only a suite with expectations of its own has `validate` ask Great Expectations what it takes of them.
+    """
     house.promote(1)
     house.promote(2)
+    folder = house.models / "diagnosis"
+    folder.mkdir()
+    for name, text in (("model.yaml", PERSONAL_SPEC), ("suite.yaml", "expectations: []\n"), ("train.py", TRAIN)):
+        (folder / name).write_text(text)
     program = f"""
 import sys
 from flightworthy.cli.main import main
@@ -129,7 +159,11 @@ print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)
 """
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True,
-        env={"PYTHONPATH": str(ROOT / "include"), "FLIGHTWORTHY_HOME": str(house.home)},
+        env={
+            "PYTHONPATH": str(ROOT / "include"),
+            "FLIGHTWORTHY_HOME": str(house.home),
+            "FLIGHTWORTHY_MODELS": str(house.models),
+        },
         cwd=ROOT,
     )  # fmt: skip
     assert done.stderr.splitlines()[-1] == "[]"
@@ -152,8 +186,8 @@ print(json.dumps(sorted(sys.modules)))
     imported = set(json.loads(done.stdout))
     named = {name for name in COMMANDS if f"flightworthy.cli.{name.replace('-', '_')}" in imported}
     assert named - ALSO.get(command, set()) == {command} - {None}
-    assert HEAVY & imported == set()
+    assert (HEAVY | {"pydantic", "yaml", "sqlalchemy"}) & imported == set()
 
 
-ALSO = {"new": {"validate"}, "status": {"arrivals", "history"}}
+ALSO = {"status": {"arrivals", "history"}}
 """Commands whose answer shows what another one does."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -112,6 +113,19 @@ def test_what_names_no_rows_is_a_matter_of_usage(call: Call, store: DatasetFiles
     assert store.quarantined(MODEL)[0].waiting == held.waiting == 2
 
 
+def test_a_slip_of_the_pen_that_names_a_billion_rows_is_refused_at_once(call: Call, store: DatasetFiles) -> None:
+    """It is told as it was written, and no list is made of it."""
+    parted(store)
+    tracemalloc.start()
+    told = call("quarantine", "release", MODEL, KEY, "--rows", "0-99999999999999999999,7", "--reason", "r", "--json")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert told.code == 1
+    assert "rows 0, 3-99999999999999999999 of partition" in told.err
+    assert told.document["error"]["facts"]["rows"] == ["0", "3-99999999999999999999"]
+    assert peak < 64 * 1024**2
+
+
 def test_rows_that_somebody_changed_are_not_taken_back_in(call: Call, store: DatasetFiles) -> None:
     """Put together they are not what the source had delivered."""
     held = parted(store)
@@ -138,6 +152,52 @@ def test_what_was_given_up_stays_and_freezes_nothing(call: Call, house: House, s
     assert call("quarantine", "release", MODEL, KEY, "--reason", "it was mended in place").code == 0
     assert [action for action, *_ in actions(house)] == ["discarded", "waived"]
     assert store.refused(MODEL) == store.quarantined(MODEL) == []
+
+
+def test_what_a_given_up_content_had_corrected_does_not_stand_again(call: Call, store: DatasetFiles) -> None:
+    """The person is told that the interval has no data, and so it is; until the content is taken back in."""
+    store.write(MODEL, KEY, ROWS.slice(1), sources=["x.csv"], now=NOW)
+    corrected = store.write(MODEL, KEY, ROWS, sources=["x.csv"], now=NOW + timedelta(days=1))
+    call("quarantine", "hold", MODEL, KEY, "--reason", "the labels are of another week")
+    told = call("quarantine", "discard", MODEL, KEY, "--reason", "nobody will mend it")
+    assert "Its interval has no data until another content of it lands or is taken back in." in told.out
+    assert store.current(MODEL) == {}
+    call("quarantine", "release", MODEL, KEY, "--reason", "they are right after all")
+    assert store.current(MODEL) == {KEY: corrected}
+
+
+def test_what_has_come_since_stands_though_what_it_replaced_is_given_up(call: Call, store: DatasetFiles) -> None:
+    """And the person is told which content that is."""
+    whole(store)
+    mended = store.write(MODEL, KEY, ROWS.slice(1), sources=["x.csv"], now=NOW)
+    told = call("quarantine", "discard", MODEL, KEY, "--reason", "it was mended")
+    assert f"Its content {mended.digest[:12]} of 2 rows stands, and is learnt from." in told.out
+    assert store.current(MODEL) == {KEY: mended}
+
+
+def test_giving_up_what_nobody_learns_from_takes_nothing_away(call: Call, store: DatasetFiles) -> None:
+    """An older content that was refused late stood in nobody's place; rows that wait go on without."""
+    older = store.write(MODEL, KEY, ROWS.slice(1), sources=["x.csv"], now=NOW)
+    parted(store)
+    stands = store.current(MODEL)
+    store.quarantine(older, reason="refused late", objections=["a"], now=NOW)
+    assert call("quarantine", "discard", MODEL, KEY, "--digest", older.digest, "--reason", "r").code == 0
+    (held,) = (each for each in store.quarantined(MODEL) if not each.is_whole)
+    told = call("quarantine", "discard", MODEL, KEY, "--digest", held.digest, "--reason", "nobody knows them")
+    assert (told.code, "Its interval" in told.out) == (0, False)
+    assert store.current(MODEL) == stands != {}
+
+
+def test_after_rows_were_taken_back_in_giving_up_the_partition_leaves_no_part_of_it(
+    call: Call, store: DatasetFiles
+) -> None:
+    """What went on without the rows was there before; nobody has said that it is right alone."""
+    parted(store)
+    call("quarantine", "release", MODEL, KEY, "--rows", "1", "--reason", "it is right")
+    call("quarantine", "hold", MODEL, KEY, "--reason", "all of it is odd")
+    (held,) = (each for each in store.quarantined(MODEL) if each.is_whole)
+    assert call("quarantine", "discard", MODEL, KEY, "--digest", held.digest, "--reason", "r").code == 0
+    assert store.current(MODEL) == {}
 
 
 def test_a_partition_that_had_passed_is_refused_by_a_person(call: Call, house: House, store: DatasetFiles) -> None:

@@ -128,6 +128,20 @@ def test_refusals_are_shown_with_their_reasons(call: Call, house: House) -> None
     assert kinds == {"withdrawn", "quarantined"}
 
 
+def test_a_partition_that_was_given_up_is_not_shown_as_one_that_waits(call: Call, house: House) -> None:
+    """Who looks for what is to be done need not look at it; who gave it up stands beside why it was refused."""
+    house.promote(1)
+    quarantine(house)
+    call("quarantine", "discard", "diagnosis", "2026-01-05", "--reason", "nobody will mend it")
+    (line,) = (line for line in call("status").out.splitlines() if "2026-01-05  " in line)
+    assert line.split(maxsplit=3)[3].startswith("given up     2026-01-05  2 expectations failed (given up by ")
+    assert line.endswith("(command line): nobody will mend it)")
+    refusals = call("status", "--json").document["models"][0]["refusals"]
+    reasons = {each["what"]: each["discarded"] and each["discarded"]["reason"] for each in refusals}
+    assert reasons == {"2026-01-05": "nobody will mend it", "2026-01-12": None}
+    assert {each["kind"] for each in refusals} == {"quarantined"}
+
+
 def test_an_empty_house_says_how_to_begin(call: Call) -> None:
     """Rather than print an empty table."""
     told = call("status")

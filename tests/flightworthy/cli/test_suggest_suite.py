@@ -113,6 +113,14 @@ def test_values_that_name_a_person_are_not_listed(call: Call, house: House, shop
     assert "nothing is said of them: colour" in text
 
 
+def test_a_model_that_is_not_there_is_said_to_be_none(call: Call, shop: DatasetFiles) -> None:
+    """In the words of the other commands, with the nearest that there is."""
+    told = call("suggest-suite", "shopp")
+    assert told.code == 1
+    assert "there is no model 'shopp': " in told.err
+    assert "has no such folder; did you mean shop?" in told.err
+
+
 def test_a_file_that_is_there_is_left_alone(call: Call, house: House, shop: DatasetFiles, tmp_path: Path) -> None:
     """Somebody may have edited it."""
     (tmp_path / "suite.yaml").write_text("mine")

@@ -38,7 +38,7 @@ from flightworthy.adapters.dataset_files.places import Places
 from flightworthy.adapters.dataset_files.quarantine import QuarantineFiles
 from flightworthy.adapters.dataset_files.reading import KeptRows, PartitionRows
 from flightworthy.adapters.dataset_files.revisions import RevisionFiles, manifest_of
-from flightworthy.dataset import DatasetVersion, PartitionVersion, Revision, Rows, Split, Staged, split_of
+from flightworthy.dataset import DatasetVersion, PartitionVersion, Revision, Rows, Split, Staged, known_by, split_of
 from flightworthy.errors import PartitionRefused
 from flightworthy.known import Ask, KnownSince, Odd, RowTimes
 from flightworthy.quarantine import Discard, Quarantined, RefusedRows, WaitingRow
@@ -56,8 +56,8 @@ class DatasetFiles:
     root: Path
 
     def current(self, model: str) -> dict[str, PartitionVersion]:
-        newest = {key: contents[-1] for key, contents in self.history(model).items()}
-        return {key: each.partition for key, each in newest.items() if not each.is_pruned}
+        newest = {key: known_by(contents, None) for key, contents in self.history(model).items()}
+        return {key: each.partition for key, each in newest.items() if each is not None and not each.is_pruned}
 
     def keys(self, model: str) -> list[str]:
         """Every key that ever had a partition, in time order."""

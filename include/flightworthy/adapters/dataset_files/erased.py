@@ -70,15 +70,19 @@ class ErasedFiles:
             digest = replaced.replaced_by
         return digest
 
+    def key(self) -> str | None:
+        """The fingerprint of the key that the pseudonyms go with; None where there are none yet."""
+        found: str | None = writing.read_json(self._key, default={"key": None})["key"]
+        return found
+
     def settle_key(self, keys: Keys) -> None:
         """Let pseudonyms go with this key from now on. Raises Refused where those that are there go with another.
 
         Half of the rows under one key and half under another would be two people each, on two sides of the split.
         """
-        file = self.folder / "pseudonyms.json"
-        known, mine = writing.read_json(file, default={"key": None})["key"], fingerprint(keys.current)
+        known, mine = self.key(), fingerprint(keys.current)
         if known is None:
-            writing.replace_json(file, {"key": mine})
+            writing.replace_json(self._key, {"key": mine})
         elif known != mine:
             raise Refused(
                 f"{self.folder.name} was not read: its partitions hold pseudonyms of the key {known}, and the key at "
@@ -88,6 +92,10 @@ class ErasedFiles:
                 expected=known,
                 found=mine,
             )
+
+    @property
+    def _key(self) -> Path:
+        return self.folder / "pseudonyms.json"
 
     @property
     def _list(self) -> Path:

@@ -70,6 +70,10 @@ class DatasetErasure:
         digests = (writing.read_json(file)["digest"] for file in sorted((folder / "versions").glob("*.json")))
         return [versions.read(folder, model, digest) for digest in digests]
 
+    def key_of(self, model: str) -> str | None:
+        """The fingerprint of the key that the pseudonyms in a model's partitions go with; None if nobody settled it."""
+        return self.of(model).key()
+
     def settle_key(self, model: str, keys: Keys) -> None:
         """Let the model's pseudonyms go with this key from now on. Raises Refused where they go with another."""
         with writing.locked(self.root / model):

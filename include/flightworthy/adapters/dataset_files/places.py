@@ -29,7 +29,11 @@ class Places:
 
     def quarantine_folder(self, model: str, key: str, digest: str) -> Path:
         """Where that content waits, or the rows that were set aside from it."""
-        return self.root / model / "quarantine" / writing.folder_name(key) / digest[:12]
+        return self.quarantine_key_folder(model, key) / digest[:12]
+
+    def quarantine_key_folder(self, model: str, key: str) -> Path:
+        """All that was refused of a partition."""
+        return self.root / model / "quarantine" / writing.folder_name(key)
 
     @contextmanager
     def locked(self, model: str) -> Iterator[None]:

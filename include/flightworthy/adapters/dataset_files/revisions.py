@@ -24,13 +24,21 @@ class RevisionFiles:
     def of(self, model: str, key: str) -> list[Revision]:
         """Every content that is not in quarantine, the current one last."""
         folder = self.places.key_folder(model, key)
-        contents = []
-        for seen in self.listed(model, key):
+        contents, given_up = [], self._given_up(model, key)
+        for place, seen in enumerate(self.listed(model, key)):
             manifest = writing.read_json(folder / seen["digest"][:12] / "manifest.json", default=None)
             if manifest is not None or "pruned" in seen:
                 partition = PartitionVersion(**seen["pruned"]) if manifest is None else _partition(manifest)
                 at, sources = datetime.fromisoformat(seen["seen_at"]), tuple(seen["sources"])
-                contents.append(Revision(partition=partition, seen_at=at, sources=sources, is_pruned=manifest is None))
+                contents.append(
+                    Revision(
+                        partition=partition,
+                        seen_at=at,
+                        sources=sources,
+                        is_pruned=manifest is None,
+                        ended_at=min((since for before, since in given_up if place < before), default=None),
+                    )
+                )
         return contents
 
     def is_mended(self, held: Quarantined) -> bool:
@@ -75,7 +83,10 @@ class RevisionFiles:
     def append(self, partition: PartitionVersion, seen: Mapping[str, Any]) -> None:
         """The same, ``seen`` when and where another content was; nothing happens where it is current."""
         listed = self.listed(partition.model, partition.key)
-        if not listed or listed[-1]["digest"] != partition.digest:
+        is_last = bool(listed) and listed[-1]["digest"] == partition.digest
+        # What nobody could read is in no list: given up, it stands behind the last content all the same.
+        given_up = self._given_up(partition.model, partition.key)
+        if not is_last or any(before == len(listed) for before, _ in given_up):
             file = self.places.key_folder(partition.model, partition.key) / "revisions.json"
             writing.replace_json(file, [*listed, {"digest": partition.digest, **seen}])
 
@@ -93,6 +104,19 @@ class RevisionFiles:
         """How many a content has, or had; None where nothing is known of it any more."""
         known = [each.partition.rows for each in self.of(model, key) if each.partition.digest == digest]
         return known[-1] if known else None
+
+    def _given_up(self, model: str, key: str) -> list[tuple[int, datetime]]:
+        """What a person has given up whole: how many contents were listed before it, and since when it was there."""
+        listed, found = self.listed(model, key), []
+        for folder in writing.folders(self.places.quarantine_key_folder(model, key)):
+            said = writing.read_json(folder / "reason.json", default={})
+            # Of rows alone it is not said how many were known.
+            if "known" in said and (folder / "discarded.json").exists():
+                places = [at for at, each in enumerate(listed[: said["known"]]) if each["digest"] == said["digest"]]
+                place = places[-1] if places else said["known"]
+                since = listed[place]["seen_at"] if places else said["quarantined_at"]
+                found.append((place, datetime.fromisoformat(since)))
+        return found
 
     def let_go(self, partition: PartitionVersion) -> None:
         """Remove a content's rows; that it was there, and when, is still known. Idempotent."""

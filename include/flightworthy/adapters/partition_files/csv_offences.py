@@ -34,15 +34,15 @@ def found(file: LandedFile, columns: int, *, longest: int) -> PartitionRefused |
     return None
 
 
-def head(file: LandedFile, *, longest: int) -> tuple[list[str], list[str] | None]:
-    """The header, empty if there is none, and the first row, if there is one."""
-    found: list[list[str]] = []
+def head(file: LandedFile, *, longest: int) -> list[tuple[int, list[str]]]:
+    """The header and the first row, if there are such, each with the line on which it begins."""
+    found: list[tuple[int, list[str]]] = []
     try:
         with closing(_records(file, longest)) as records:
-            found.extend(record for _, record in islice(records, 2))
+            found.extend(islice(records, 2))
     except csv.Error:
         raise _long(file, 1 + len(found), longest) from None
-    return (found[0] if found else []), (found[1] if len(found) > 1 else None)
+    return found
 
 
 def line_of(file: LandedFile, row: int, *, longest: int) -> int:

@@ -74,27 +74,28 @@ def _parsed(file: LandedFile, names: list[str], missing: tuple[str, ...]) -> Ite
 
 def _header(file: LandedFile) -> list[str]:
     check_head(file.unpacked().read(16), file.uri, called="CSV")
-    names, first = csv_offences.head(file, longest=BLOCK)
-    if first is None:
-        what = "has a header and no rows" if names else "holds nothing but blank lines"
+    found = csv_offences.head(file, longest=BLOCK)
+    if len(found) < 2:
+        what = "has a header and no rows" if found else "holds nothing but blank lines"
         raise refused(file.uri, what, "Land the rows, or no file if the interval had none.")
-    _check_names(names, file)
+    line, names = found[0]
+    _check_names(names, file, line)
     return names
 
 
-def _check_names(names: list[str], file: LandedFile) -> None:
+def _check_names(names: list[str], file: LandedFile, line: int) -> None:
     if len(names) == 1:
         for separator, called in _OTHER_SEPARATORS.items():
             if separator in names[0]:
-                raise refused(file.uri, f"is separated by {called}", "Separate cells by commas.", line=1)
+                raise refused(file.uri, f"is separated by {called}", "Separate cells by commas.", line=line)
     if "" in names:
         place = names.index("") + 1
-        raise refused(file.uri, f"has no name for column {place} in its header", "Name it or leave it out.", line=1)
+        raise refused(file.uri, f"has no name for column {place} in its header", "Name it or leave it out.", line=line)
     doubled = sorted(name for name, count in Counter(names).items() if count > 1)
     if doubled:
         what = f"names the column {doubled[0]!r} twice in its header"
         next_step = "Nobody can tell which is meant; export each column once."
-        raise refused(file.uri, what, next_step, line=1, column=doubled[0])
+        raise refused(file.uri, what, next_step, line=line, column=doubled[0])
 
 
 class _Watched(io.RawIOBase):
