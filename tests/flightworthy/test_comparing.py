@@ -28,6 +28,7 @@ SOUND = Counts(
     ranks={"age": [rank(0.6, 100, 300)]},
     duplicates=2,
     repeats=0,
+    retimed=0,
 )
 
 
@@ -60,6 +61,7 @@ def test_a_partition_like_those_before_it_stands_every_comparison():
             "paid: leak: tells the label alone, with a ROC AUC of nan",
         ),
         ({"duplicates": 21}, "duplicates: 21 of 400 rows repeat another row in every column"),
+        ({"retimed": 201}, "retimed: 201 of 400 rows stand in an earlier partition already, but for their time"),
         ({"repeats": 399}, "repeats: 399 of 400 rows stand in an earlier partition already"),
     ],
 )
@@ -67,6 +69,15 @@ def test_what_is_wrong_is_said_with_its_numbers(changed, told):
     """Each rule alone."""
     (objection,) = objections(replace(SOUND, **changed))
     assert told in objection
+
+
+def test_rows_that_differ_in_their_time_alone_are_told_and_refuse_nothing():
+    """A snapshot of customers repeats, month after month, whoever stayed the same; half of the rows may in silence."""
+    (failure,) = compare(replace(SOUND, retimed=400), STILL, COMPARISONS)
+    assert (failure.expectation, failure.severity) == ("retimed", "warning")
+    assert objections(replace(SOUND, retimed=200)) == []
+    strict = {"retimed": replace(COMPARISONS["retimed"], severity="critical")}
+    assert [each.severity for each in compare(replace(SOUND, retimed=400), STILL, strict)] == ["critical"]
 
 
 def test_labels_flipped_in_one_group_are_told_from_a_month_that_is_worse_for_all():

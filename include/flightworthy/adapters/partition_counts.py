@@ -42,6 +42,7 @@ class DuckdbCounts:
                 ranks=_ranks(connection, asked, files, reference),
                 duplicates=rows - distinct,
                 repeats=_repeats(connection) if reference else 0,
+                retimed=_repeats(connection, but=asked.times) if reference and asked.times else 0,
             )
 
 
@@ -146,8 +147,8 @@ def _rank(connection: duckdb.DuckDBPyConnection, files: Sequence[object], column
     )
 
 
-def _repeats(connection: duckdb.DuckDBPyConnection) -> int:
-    columns = [row[0] for row in connection.execute("DESCRIBE here").fetchall()]
+def _repeats(connection: duckdb.DuckDBPyConnection, but: Sequence[str] = ()) -> int:
+    columns = [row[0] for row in connection.execute("DESCRIBE here").fetchall() if row[0] not in but]
     known = {row[0] for row in connection.execute("DESCRIBE before").fetchall()}
     if not known.issuperset(columns):
         return 0  # a column that is new repeats nothing

@@ -36,6 +36,8 @@ class Asked:
     features: Mapping[str, str]
     """Name → type, as model.yaml says it."""
     slices: tuple[str, ...]
+    times: tuple[str, ...]
+    """Columns that say when a row happened, or since when it is known."""
     suspect_above: float | None
     """How well a feature must rank the label for a look at how it did before; None: no feature is ranked."""
 
@@ -59,6 +61,8 @@ class Counts:
     """Rows that repeat another row of the partition in every column."""
     repeats: int
     """Rows that stand in the reference already, in every column."""
+    retimed: int
+    """Rows that stand in the reference already, in every column but those that say when; 0 where none does."""
 
 
 class PartitionCounter(Protocol):
@@ -89,12 +93,13 @@ def times_of(key: str, before: Sequence[str], *, pattern: str, now: datetime) ->
 def asked_of(spec: Spec, comparisons: Mapping[str, Comparison]) -> Asked:
     """What the comparisons of a model need counted."""
     slices = comparisons["slice_label_rate"].columns if "slice_label_rate" in comparisons else ()
-    leak = comparisons.get("leak")
+    times, leak = (spec.source.event_time, spec.source.known_since), comparisons.get("leak")
     return Asked(
         target=spec.target,
         positive=spec.positive,
         features={name: feature.type for name, feature in spec.features.items()},
         slices=slices if slices is not None else spec.evaluation.slices,
+        times=tuple(column for said in times if said is not None for column in said.columns),
         suspect_above=None if leak is None else leak.at_most,
     )
 
@@ -108,6 +113,7 @@ def compare(counts: Counts, times: Times, comparisons: Mapping[str, Comparison])
         "leak": _leak,
         "duplicates": _duplicates,
         "repeats": _repeats,
+        "retimed": _retimed,
         "volume": _volume,
         "freshness": _freshness,
         "future": _future,
@@ -204,6 +210,11 @@ def _duplicates(counts: Counts, at_most: float) -> Iterator[tuple[str | None, st
 def _repeats(counts: Counts, at_most: float) -> Iterator[tuple[str | None, str]]:
     if not counts.repeats <= at_most * counts.rows:
         yield None, f"{counts.repeats} of {counts.rows} rows stand in an earlier partition already, in every column"
+
+
+def _retimed(counts: Counts, at_most: float) -> Iterator[tuple[str | None, str]]:
+    if not counts.retimed <= at_most * counts.rows:
+        yield None, f"{counts.retimed} of {counts.rows} rows stand in an earlier partition already, but for their time"
 
 
 def _volume(counts: Counts, at_most: float) -> Iterator[tuple[str | None, str]]:

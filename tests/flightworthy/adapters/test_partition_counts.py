@@ -32,7 +32,9 @@ from flightworthy.known import Ask
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 MODELS = Path(__file__).parents[3] / "include" / "models"
 CLAIMS = Path(os.environ.get("FLIGHTWORTHY_DATA_DIR", "data")) / "vehicle_claims.csv"
-ASKED = Asked(target="y", positive=1, features={"x": "number", "c": "category"}, slices=("c",), suspect_above=0.98)
+ASKED = Asked(
+    target="y", positive=1, features={"x": "number", "c": "category"}, slices=("c",), times=(), suspect_above=0.98
+)
 
 
 @pytest.fixture
@@ -93,7 +95,7 @@ def test_a_column_may_have_any_name(name, files):
     )
     for feature, target in ((name, "y"), ("x", name)):
         rows = {feature: x, target: y}
-        asked = Asked(target=target, positive=1, features={feature: "number"}, slices=(), suspect_above=0.98)
+        asked = Asked(target=target, positive=1, features={feature: "number"}, slices=(), times=(), suspect_above=0.98)
         counts = DuckdbCounts().count(files("3", **rows), files("2", **rows), asked)
         assert (counts.labels, counts.ranks[feature], counts.repeats) == (usual.labels, usual.ranks["x"], 100)
 
@@ -121,6 +123,22 @@ def test_labels_that_are_true_or_false_are_counted(files):
         assert counts.labels[""] == (3 if positive else 0, 3)
 
 
+def test_rows_of_may_under_the_key_of_june_stand_there_but_for_their_time(files):
+    """Every column that says when is left out; who and what is not, and without such a column nothing is counted."""
+    x, y, c = [1.0, 2.0, 3.0], [0, 1, 0], ["a", "b", None]
+    may = files("1", x=x, y=y, c=c, month=["May"] * 3, booked=["1", "2", None])
+    june = files("2", x=[*x[:2], 9.0, 1.0], y=[*y, 1], c=[*c, "a"], month=["June"] * 4, booked=["5", None, "6", "7"])
+    counted = {
+        times: DuckdbCounts().count(june, may, replace(ASKED, times=times))
+        for times in [("month", "booked"), ("month",), ()]
+    }
+    assert {times: (each.repeats, each.retimed) for times, each in counted.items()} == {
+        ("month", "booked"): (0, 2),
+        ("month",): (0, 0),
+        (): (0, 0),
+    }
+
+
 @pytest.fixture
 def leaks(files):
     """Partitions of 400 rows with so many positives each; the names of the features that leaked in the last one."""
@@ -140,7 +158,7 @@ def leaks(files):
             }
             kept.append(files(f"{place:02}", y=y, **rows))
         kinds = {"age": "number", "paid": "number", "code": "category", "shop": "category", "month": "number"}
-        asked = Asked(target="y", positive=1, features=kinds, slices=(), suspect_above=0.98)
+        asked = Asked(target="y", positive=1, features=kinds, slices=(), times=(), suspect_above=0.98)
         *before, (here,) = kept
         counts = DuckdbCounts().count([here], [file for (file,) in before], asked)
         failures = compare(counts, Times(ahead=-1.0, gap=None), {"leak": COMPARISONS["leak"]})
@@ -222,17 +240,33 @@ def test_a_leak_in_a_month_of_claims_with_few_frauds_is_found(months, tmp_path, 
 
 
 @pytest.mark.slow
-def test_no_feature_of_the_claims_is_called_a_leak_in_any_month(months, tmp_path):
+def test_a_month_of_claims_that_lands_again_under_another_key_is_refused(months, tmp_path):
+    """November's claims, with December for their month: nothing else tells them from the claims of December."""
+    spec, store, version = months
+    frame = store.read(version.partitions[-2]).assign(Month="Dec")
+    content = pa.Table.from_pandas(frame, preserve_index=False)
+    landed = store.write("claims", "1994-12", content, sources=[str(tmp_path)], now=NOW)
+    window = DatasetVersion(model="claims", as_of="1994-12", partitions=(*version.partitions[:-1], landed))
+    suite = suite_from(read(MODELS / "claims" / "suite.yaml", {}), folder=MODELS / "claims")
+    instruments = Instruments(validator=GxSuites(reports=tmp_path), counter=DuckdbCounts())
+    checked = check_expectations(store, instruments, version=window, spec=spec, suite=suite, now=NOW)
+    (told,) = (each for each in checked.objections if "retimed: " in each)
+    assert "rows stand in an earlier partition already, but for their time" in told
+
+
+@pytest.mark.slow
+def test_no_month_of_the_claims_is_said_to_leak_or_to_come_again(months, tmp_path):
     """In all 36 as they are: some have one fraud, and then one feature or another ranks it first."""
     spec, _, _ = months
     store = DatasetFiles(root=tmp_path)
     ask = Ask(model="claims", key="1996-12", window=36, as_of=None, known_since=None)
     version = ingest(PartitionFiles.of(spec), store, ask, now=NOW).version
     files = [file for each in version.partitions for file in store.rows(each).files]
-    asked, told, closest = asked_of(spec, {"leak": COMPARISONS["leak"]}), [], 0.0
+    comparisons = {name: COMPARISONS[name] for name in ("leak", "repeats", "retimed")}
+    asked, told, closest = asked_of(spec, comparisons), [], 0.0
     for place, file in enumerate(files):
         counts = DuckdbCounts().count([file], files[max(0, place - spec.dataset.window + 1) : place], asked)
-        told += compare(counts, Times(ahead=-1.0, gap=None), {"leak": COMPARISONS["leak"]})
+        told += compare(counts, Times(ahead=-1.0, gap=None), comparisons)
         closest = max(closest, *(rank.best for ranks in counts.ranks.values() for rank in ranks))
     assert (len(files), told) == (36, [])
     assert closest > 0.98
