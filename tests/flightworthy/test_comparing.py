@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flightworthy.expectations import COMPARISONS, Counts, Times, compare, times_of
+from flightworthy.expectations import COMPARISONS, Counts, Rank, Times, compare, times_of
+
+
+def rank(
+    area: float, positives: int, negatives: int, *, values: int = 0, partitions: int = 1, before: Rank | None = None
+) -> Rank:
+    return Rank(
+        area=area, positives=positives, negatives=negatives, values=values, partitions=partitions, before=before
+    )
+
 
 STILL = Times(ahead=-1.0, gap=1.0)
 SOUND = Counts(
@@ -16,9 +25,10 @@ SOUND = Counts(
     labels={"": (24, 400), "Sex=Male": (20, 320), "Sex=Female": (4, 80)},
     reference_labels={"": (240, 4000), "Sex=Male": (200, 3200), "Sex=Female": (40, 800)},
     bins={"age": ([20] * 20, [200] * 20)},
-    ranks={"age": (0.6, 100, 300)},
+    ranks={"age": [rank(0.6, 100, 300)]},
     duplicates=2,
     repeats=0,
+    retimed=0,
 )
 
 
@@ -38,10 +48,20 @@ def test_a_partition_like_those_before_it_stands_every_comparison():
     [
         ({"bins": {"age": ([0] * 19 + [400], [200] * 20)}}, "age: distribution: 95% of the 400 rows lie elsewhere"),
         ({"labels": {"": (80, 400)}}, "label rate: 20.0% of 400 labels are positive, of the 4000 before them 6.0%"),
-        ({"ranks": {"paid": (0.995, 100, 300)}}, "paid: leak: tells the label alone, with a ROC AUC of 0.995"),
-        ({"ranks": {"paid": (0.005, 100, 300)}}, "paid: leak: tells the label alone, with a ROC AUC of 0.995"),
-        ({"ranks": {"paid": (math.nan, 100, 300)}}, "paid: leak: tells the label alone, with a ROC AUC of nan"),
+        (
+            {"ranks": {"paid": [rank(0.995, 100, 300)]}},
+            "paid: leak: tells the label alone, with a ROC AUC of 0.995",
+        ),
+        (
+            {"ranks": {"paid": [rank(0.005, 100, 300)]}},
+            "paid: leak: tells the label alone, with a ROC AUC of 0.995",
+        ),
+        (
+            {"ranks": {"paid": [rank(math.nan, 100, 300)]}},
+            "paid: leak: tells the label alone, with a ROC AUC of nan",
+        ),
         ({"duplicates": 21}, "duplicates: 21 of 400 rows repeat another row in every column"),
+        ({"retimed": 201}, "retimed: 201 of 400 rows stand in an earlier partition already, but for their time"),
         ({"repeats": 399}, "repeats: 399 of 400 rows stand in an earlier partition already"),
     ],
 )
@@ -49,6 +69,15 @@ def test_what_is_wrong_is_said_with_its_numbers(changed, told):
     """Each rule alone."""
     (objection,) = objections(replace(SOUND, **changed))
     assert told in objection
+
+
+def test_rows_that_differ_in_their_time_alone_are_told_and_refuse_nothing():
+    """A snapshot of customers repeats, month after month, whoever stayed the same; half of the rows may in silence."""
+    (failure,) = compare(replace(SOUND, retimed=400), STILL, COMPARISONS)
+    assert (failure.expectation, failure.severity) == ("retimed", "warning")
+    assert objections(replace(SOUND, retimed=200)) == []
+    strict = {"retimed": replace(COMPARISONS["retimed"], severity="critical")}
+    assert [each.severity for each in compare(replace(SOUND, retimed=400), STILL, strict)] == ["critical"]
 
 
 def test_labels_flipped_in_one_group_are_told_from_a_month_that_is_worse_for_all():
@@ -64,9 +93,53 @@ def test_labels_flipped_in_one_group_are_told_from_a_month_that_is_worse_for_all
     assert not [told for told in objections(worse) if "slice" in told]
 
 
-def test_a_perfect_rank_on_a_handful_is_no_leak():
-    """Of thirty rows one feature in thirty ranks two positives first by chance."""
-    assert objections(replace(SOUND, ranks={"paid": (1.0, 29, 300)})) == []
+@pytest.mark.parametrize(
+    "paid, told",
+    [
+        # Of thirty rows one feature in thirty ranks two positives first by chance.
+        ([rank(1.0, 29, 300)], None),
+        ([rank(1.0, 29, 300), rank(0.7, 58, 600, partitions=2)], None),
+        # Rare events leak in all the window: it is seen as soon as the window has thirty.
+        (
+            [rank(1.0, 1, 400), rank(1.0, 9, 1200, partitions=3), rank(0.99, 31, 2800, partitions=7)],
+            "0.990 on 2831 rows of the latest 7 partitions, 31 of them positive",
+        ),
+        # It begins now: the window knows nothing of it, and chance does not explain it.
+        (
+            [rank(1.0, 26, 374, before=rank(0.55, 500, 7500)), rank(0.78, 51, 749, partitions=2)],
+            "1.000 on 400 rows, 26 of them positive; in the partitions before, 0.550",
+        ),
+        (
+            [rank(0.0, 26, 374, before=rank(0.55, 500, 7500)), rank(0.22, 51, 749, partitions=2)],
+            "1.000 on 400 rows, 26 of them positive; in the partitions before, 0.550",
+        ),
+        # It began three partitions ago, with too few in each to say so.
+        (
+            [
+                rank(1.0, 4, 400, before=rank(0.6, 80, 8000)),
+                rank(1.0, 12, 1200, partitions=3, before=rank(0.6, 80, 7000)),
+            ],
+            "1.000 on 1212 rows of the latest 3 partitions, 12 of them positive; in the partitions before, 0.600",
+        ),
+        # Four rank first by chance; so do ten of a feature that always ranked well; so do any beside one positive.
+        ([rank(1.0, 4, 400, before=rank(0.6, 80, 8000))], None),
+        ([rank(1.0, 10, 400, before=rank(0.93, 80, 8000))], None),
+        ([rank(1.0, 10, 400, before=rank(0.0, 1, 8000))], None),
+        ([rank(0.97, 26, 374, before=rank(0.55, 500, 7500))], None),
+    ],
+)
+def test_a_leak_is_told_as_soon_as_the_evidence_allows(paid, told):
+    """Fault 9, in models of rare events too; a perfect rank on a handful is no leak."""
+    found = objections(replace(SOUND, ranks={"paid": paid}))
+    assert found == ([] if told is None else [f"paid: leak: tells the label alone, with a ROC AUC of {told}"])
+
+
+@pytest.mark.parametrize("before", [None, rank(0.6, 400, 8000, values=60)])
+def test_a_category_of_more_values_than_rows_of_a_class_tells_nothing(before):
+    """Each value stands for itself: in its own rows it ranks whatever label they have."""
+    assert objections(replace(SOUND, ranks={"shop": [rank(1.0, 50, 60, values=60, before=before)]})) == []
+    (told,) = objections(replace(SOUND, ranks={"shop": [rank(1.0, 60, 60, values=60)]}))
+    assert "tells the label alone" in told
 
 
 def test_a_partition_with_a_fraction_of_the_usual_rows_is_refused():

@@ -339,3 +339,27 @@ def test_a_window_of_one_class_ends_the_run_and_quarantines_nothing(check, store
     assert objection.startswith("malignant: every label of the 2 partitions up to b is 0; nothing can be learnt")
     assert store.quarantined("diagnosis") == []
     assert check(Prepared(), c=[0, 1]).objections == ()
+
+
+@pytest.mark.parametrize(
+    "labels, told",
+    [
+        ({"a": [0, 2], "b": [2, 0]}, "the labels of the 2 partitions up to b are 0, 2, and none is 1, which positive"),
+        ({"a": ["no", "yes"], "b": ["no", "no"]}, "are 'no', 'yes', and none is 1, which positive in model.yaml"),
+        # Each of two classes, and the window of three: the 2 of b would be no.
+        ({"a": [0, 1], "b": [0, 2]}, "are 0, 1, 2, and all but 1, which positive in model.yaml declares, would count"),
+        ({"a": [2, 2], "b": [2, 2]}, "every label of the 2 partitions up to b is 2; nothing can be learnt from one"),
+    ],
+)
+def test_labels_among_which_is_not_the_declared_positive_one_end_the_run(check, store, labels, told):
+    """A target of 0 and 2, or of yes and no, beside `positive: 1`: every row would count as not positive."""
+    (objection,) = check(Prepared(), **labels).objections
+    assert told in objection
+    assert "positive in model.yaml" in objection
+    assert store.quarantined("diagnosis") == []
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [0.0, 1.0], [False, True]])
+def test_a_positive_label_is_known_however_its_number_is_stored(check, labels):
+    """1, 1.0 and true are one."""
+    assert check(Prepared(), a=labels).objections == ()

@@ -5,6 +5,7 @@ from flightworthy.expectations.checking import Checked, check_expectations
 from flightworthy.expectations.checkpoint import ACTIONS, Action, ActionOutcome, Connection, Connections
 from flightworthy.expectations.comparing import Asked, Counts, PartitionCounter, Times, asked_of, compare, times_of
 from flightworthy.expectations.instruments import Instruments, StoredRows, Validator
+from flightworthy.expectations.ranking import Rank
 from flightworthy.expectations.standing import standing_expectations
 from flightworthy.expectations.suite import (
     COMPARISONS,
@@ -40,6 +41,7 @@ __all__ = [
     "Instruments",
     "OnRows",
     "PartitionCounter",
+    "Rank",
     "StoredRows",
     "Suite",
     "SuiteResult",

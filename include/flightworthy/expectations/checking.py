@@ -34,15 +34,15 @@ class Checked:
     """Rows that were set aside now; the rest of their partition is in ``version``."""
     frozen: tuple[Quarantined, ...]
     """Older partitions of the window that wait whole, so that nothing may be learnt from the rest of it either."""
-    one_class: str | None
-    """Why the whole window teaches nothing, if all its labels are the same; a single partition may well be so."""
+    classes: str | None
+    """Why its labels teach nothing: one class, or not the two declared. A single partition may well have one class."""
 
     @property
     def objections(self) -> tuple[str, ...]:
         """Why the run must end here."""
         own = (each for refused in self.quarantined if refused.key == self.version.as_of for each in refused.objections)
         older = (each.told for each in self.frozen)
-        return (*own, *older, *((self.one_class,) if self.one_class else ()))
+        return (*own, *older, *((self.classes,) if self.classes else ()))
 
     @property
     def result(self) -> SuiteResult | None:
@@ -74,7 +74,7 @@ def check_expectations(
         quarantined=tuple(check.quarantined),
         parted=tuple(check.parted),
         frozen=tuple(each for each in refused if each.key != version.as_of),
-        one_class=_one_class(store, left, spec.target),
+        classes=_classes(store, left, spec),
     )
     if not checked.objections:
         store.settle(version, left)
@@ -173,16 +173,28 @@ class _Check:
         return kept, replace(without, set_aside=reason)
 
 
-def _one_class(store: CheckedStore, version: DatasetVersion, target: str) -> str | None:
+def _classes(store: CheckedStore, version: DatasetVersion, spec: Spec) -> str | None:
     if not version.partitions:
         return None
-    labels = store.distinct(version, target)
-    if len(labels) != 1:
-        return None
-    return (
-        f"{target}: every label of the {len(version.partitions)} partitions up to {version.as_of} is {labels[0]!r}; "
-        "nothing can be learnt from one class. Run again once the other has arrived, or widen dataset.window"
-    )
+    labels = [label for label in store.distinct(version, spec.target) if label is not None]
+    window, seen = f"the {len(version.partitions)} partitions up to {version.as_of}", ", ".join(map(repr, labels))
+    if len(labels) == 1:
+        return (
+            f"{spec.target}: every label of {window} is {seen}; nothing can be learnt from one class. Run again once "
+            f"the other has arrived, or widen dataset.window; positive in model.yaml is {spec.positive!r}"
+        )
+    if labels and spec.positive not in labels:
+        return (
+            f"{spec.target}: the labels of {window} are {seen}, and none is {spec.positive!r}, which positive in "
+            "model.yaml declares: no row would count as positive. Name the label that means it there, or have the "
+            f"source write {spec.positive!r}"
+        )
+    if len(labels) > 2:
+        return (
+            f"{spec.target}: the labels of {window} are {seen}, and all but {spec.positive!r}, which positive in "
+            "model.yaml declares, would count as one class. Land the partitions again in which it is written otherwise"
+        )
+    return None
 
 
 def _and(result: SuiteResult, asked: Sequence[str], failures: Sequence[FailedExpectation]) -> SuiteResult:

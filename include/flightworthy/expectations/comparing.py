@@ -13,6 +13,7 @@ from itertools import pairwise
 from statistics import NormalDist, median
 from typing import Any, Final, Protocol
 
+from flightworthy.expectations.ranking import Rank, leak_among
 from flightworthy.expectations.suite import Comparison, FailedExpectation
 from flightworthy.partition import start_of
 from flightworthy.spec import Spec
@@ -21,10 +22,7 @@ __all__ = ["Asked", "Counts", "PartitionCounter", "Times", "asked_of", "compare"
 
 _OF_TIME: Final = ("freshness", "future")
 _CHANCE: Final = 0.001
-"""How often a partition may be objected to though nothing is the matter, over all the groups of its label rate."""
-_OF_EACH_CLASS: Final = 30
-"""Fewer than this of a class rank perfectly by chance too often to call it a leak."""
-
+"""How often a partition may be objected to though nothing is the matter, over all groups or features together."""
 _USUAL: Final = 3
 """Of fewer partitions than this nobody can say how many rows are usual."""
 
@@ -38,6 +36,10 @@ class Asked:
     features: Mapping[str, str]
     """Name → type, as model.yaml says it."""
     slices: tuple[str, ...]
+    times: tuple[str, ...]
+    """Columns that say when a row happened, or since when it is known."""
+    suspect_above: float | None
+    """How well a feature must rank the label for a look at how it did before; None: no feature is ranked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +54,15 @@ class Counts:
     reference_labels: Mapping[str, tuple[int, int]]
     bins: Mapping[str, tuple[Sequence[int], Sequence[int]]]
     """Feature → rows per bin, here and in the reference; a bin is an equal share of the reference, or a category."""
-    ranks: Mapping[str, tuple[float, int, int]]
-    """Feature → area under its own ROC curve (0 to 1), and how many positives and negatives it was ranked on."""
+    ranks: Mapping[str, Sequence[Rank]]
+    """Feature → how well it tells the label alone: in the partition, then in more and more of the latest ones with it,
+    until they are enough."""
     duplicates: int
     """Rows that repeat another row of the partition in every column."""
     repeats: int
     """Rows that stand in the reference already, in every column."""
+    retimed: int
+    """Rows that stand in the reference already, in every column but those that say when; 0 where none does."""
 
 
 class PartitionCounter(Protocol):
@@ -88,11 +93,14 @@ def times_of(key: str, before: Sequence[str], *, pattern: str, now: datetime) ->
 def asked_of(spec: Spec, comparisons: Mapping[str, Comparison]) -> Asked:
     """What the comparisons of a model need counted."""
     slices = comparisons["slice_label_rate"].columns if "slice_label_rate" in comparisons else ()
+    times, leak = (spec.source.event_time, spec.source.known_since), comparisons.get("leak")
     return Asked(
         target=spec.target,
         positive=spec.positive,
         features={name: feature.type for name, feature in spec.features.items()},
         slices=slices if slices is not None else spec.evaluation.slices,
+        times=tuple(column for said in times if said is not None for column in said.columns),
+        suspect_above=None if leak is None else leak.at_most,
     )
 
 
@@ -105,6 +113,7 @@ def compare(counts: Counts, times: Times, comparisons: Mapping[str, Comparison])
         "leak": _leak,
         "duplicates": _duplicates,
         "repeats": _repeats,
+        "retimed": _retimed,
         "volume": _volume,
         "freshness": _freshness,
         "future": _future,
@@ -180,10 +189,17 @@ def _beyond_chance(tests: int) -> float:
 
 
 def _leak(counts: Counts, at_most: float) -> Iterator[tuple[str | None, str]]:
-    for feature, (area, positives, negatives) in counts.ranks.items():
-        best = max(area, 1 - area)
-        if min(positives, negatives) >= _OF_EACH_CLASS and not best <= at_most:
-            yield feature, f"tells the label alone, with a ROC AUC of {best:.3f} on {positives + negatives} rows"
+    sigmas = _beyond_chance(max(1, sum(map(len, counts.ranks.values()))))
+    for feature, ranks in counts.ranks.items():
+        if (leak := leak_among(ranks, at_most, sigmas=sigmas)) is not None:
+            yield feature, _leaked(leak)
+
+
+def _leaked(leak: Rank) -> str:
+    latest = f" of the latest {leak.partitions} partitions" if leak.partitions > 1 else ""
+    rows = f"{leak.positives + leak.negatives} rows{latest}, {leak.positives} of them positive"
+    usual = f"; in the partitions before, {leak.before.best:.3f}" if leak.before is not None else ""
+    return f"tells the label alone, with a ROC AUC of {leak.best:.3f} on {rows}{usual}"
 
 
 def _duplicates(counts: Counts, at_most: float) -> Iterator[tuple[str | None, str]]:
@@ -194,6 +210,11 @@ def _duplicates(counts: Counts, at_most: float) -> Iterator[tuple[str | None, st
 def _repeats(counts: Counts, at_most: float) -> Iterator[tuple[str | None, str]]:
     if not counts.repeats <= at_most * counts.rows:
         yield None, f"{counts.repeats} of {counts.rows} rows stand in an earlier partition already, in every column"
+
+
+def _retimed(counts: Counts, at_most: float) -> Iterator[tuple[str | None, str]]:
+    if not counts.retimed <= at_most * counts.rows:
+        yield None, f"{counts.retimed} of {counts.rows} rows stand in an earlier partition already, but for their time"
 
 
 def _volume(counts: Counts, at_most: float) -> Iterator[tuple[str | None, str]]:

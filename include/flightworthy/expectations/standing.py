@@ -60,7 +60,7 @@ def _of_target(spec: Spec) -> Iterator[Expectation]:
         yield _expect("column_values_to_not_be_null", column=spec.target)
     # A third class would silently count as not positive.
     yield _expect("column_unique_value_count_to_be_between", column=spec.target, min_value=int(is_due), max_value=2)
-    # Of a rare event some partitions have none; `check_expectations` refuses a whole window of one class.
+    # Of a rare event some partitions have none; `check_expectations` refuses a whole window that has none, or others.
     one_class = _expect("column_unique_value_count_to_be_between", column=spec.target, min_value=2)
     yield replace(one_class, severity="warning")
 

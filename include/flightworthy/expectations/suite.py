@@ -98,6 +98,7 @@ COMPARISONS: Final[Mapping[str, Comparison]] = {
     "leak": _comparison(CRITICAL, 0.98),
     "duplicates": _comparison(CRITICAL, 0.05),
     "repeats": _comparison(CRITICAL, 0.5),
+    "retimed": _comparison("warning", 0.5),
     "volume": _comparison(CRITICAL, 10.0),
     "freshness": _comparison("warning", 3.0),
     "future": _comparison(CRITICAL, 0.0),
