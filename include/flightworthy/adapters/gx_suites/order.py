@@ -22,6 +22,10 @@ class _Alone(MetricProvider):
     """A metric that needs no other."""
 
 
+def _always(*_: Any) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finder:
     """How one engine does it, in queries of its own over one column."""
@@ -37,6 +41,8 @@ class Finder:
     """Of an engine and what was found: of how many rows."""
     values: Callable[[Any, Any, int], list[Any]]
     """Of an engine and what was found: so many of the values."""
+    repeats: Callable[[Any, Any, Any], bool] = _always
+    """Of an engine, rows and a column: whether any value may be there more than once, where that is cheaper to tell."""
 
 
 def register(finder: Finder) -> None:
@@ -50,16 +56,25 @@ def register(finder: Finder) -> None:
             raise TypeError(f"{known.name} holds text, which has no order to rise in")
         return finder.out_of_order(rows, column, falls=falls, strictly=bool(strictly))
 
-    _register(finder, "column_values.unique", (), repeated)
+    _register(finder, "column_values.unique", (), repeated, may_be=finder.repeats)
     _register(finder, "column_values.increasing", ("strictly",), partial(ordered, falls=False))
     _register(finder, "column_values.decreasing", ("strictly",), partial(ordered, falls=True))
 
 
-def _register(finder: Finder, name: str, value_keys: tuple[str, ...], unexpected: Callable[..., Any]) -> None:
+def _register(
+    finder: Finder,
+    name: str,
+    value_keys: tuple[str, ...],
+    unexpected: Callable[..., Any],
+    *,
+    may_be: Callable[[Any, Any, Any], bool] = _always,
+) -> None:
     def found(engine: Any, domain: dict[str, Any], kwargs: dict[str, Any]) -> Any:
         return unexpected(*finder.column(engine, domain), **{key: kwargs.get(key) for key in value_keys})
 
     def count(execution_engine: Any, metric_domain_kwargs: Any, metric_value_kwargs: Any, **_: Any) -> int:
+        if not may_be(execution_engine, *finder.column(execution_engine, metric_domain_kwargs)[1:]):
+            return 0
         return finder.count(execution_engine, found(execution_engine, metric_domain_kwargs, metric_value_kwargs))
 
     def values(execution_engine: Any, metric_domain_kwargs: Any, metric_value_kwargs: Any, **_: Any) -> list[Any]:
