@@ -78,6 +78,8 @@ def test_where_airflow_is_not_installed_nobody_can_look_it_up(tmp_path: Path, in
         "from flightworthy.cli.main import main\n"
         f"sys.exit(main(['erase', 'diagnosis', '--entity', 'x', '--reason', 'r', '--connection', '{CONN}']))"
     )
+    made = run(tmp_path, ["-m", "flightworthy.cli.main", "database", "upgrade"])
+    assert made.returncode == 0, made.stderr
     told = run(tmp_path, ["-c", code], installed)
     assert (told.returncode, "Airflow is not installed here" in told.stderr) == (1, True)
 
@@ -86,13 +88,14 @@ def test_a_person_is_found_by_the_key_of_a_connection_that_was_added_in_airflow(
     tmp_path: Path, installed: Path
 ) -> None:
     """In its own database, by whoever may; the command line finds it there as a task does."""
-    airflow = ["-m", "airflow"]
-    for words in (["db", "migrate"], ["connections", "add", CONN, "--conn-type", "generic", "--conn-password", KEY]):
-        done = run(tmp_path, [*airflow, *words])
+    airflow, ours = ["-m", "airflow"], ["-m", "flightworthy.cli.main"]
+    added = ["connections", "add", CONN, "--conn-type", "generic", "--conn-password", KEY]
+    for words in ([*airflow, "db", "migrate"], [*airflow, *added], [*ours, "database", "upgrade"]):
+        done = run(tmp_path, words)
         assert done.returncode == 0, done.stderr
     words = ["erase", "diagnosis", "--entity", "patient-1", "--reason", "request 12", "--dry-run", "--json"]
 
-    told = run(tmp_path, ["-m", "flightworthy.cli.main", *words, "--connection", CONN], installed)
+    told = run(tmp_path, [*ours, *words, "--connection", CONN], installed)
 
     assert told.returncode == 0, told.stderr
     assert json.loads(told.stdout)["entity"] == pseudonym(KEY.encode(), "patient-1")
